@@ -29,7 +29,7 @@ struct stream_ops {
 	/* As stream_read() etc. below. */
 	ssize_t (*read)(struct stream *s, void *buf, size_t size, struct cfs_err *err);
 	ssize_t (*writev)(struct stream *s, const struct iovec *iov, int count,
-	    struct cfs_err *err);
+			  struct cfs_err *err);
 	int (*flush)(struct stream *s, struct cfs_err *err);
 	int (*fd)(const struct stream *s);
 	short (*events)(const struct stream *s);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CFS_STORE_DB_H
+#define CFS_STORE_DB_H
+
+/*
+ * The SQL driver: a small interface that SQLite serves today and PostgreSQL can serve tomorrow. SQL is written once, for both, with
+ * ?1 ?2 … parameters; what differs between engines is behind these calls. One struct db is used by one thread.
+ */
+
+#include "base/err.h"
+#include "store/types.h"
+
+struct db;
+struct db_stmt;
+
+/*
+ * A statement of the program: a static constant, prepared at its first use on each database and kept. Compare by
+ * address: declare each once, `static const struct db_sql lookup_sql = {"SELECT …"};`.
+ */
+struct db_sql {
+	const char *text;
+};
+
+/* SQLite in WAL mode (DESIGN 5: synchronous NORMAL, no automatic checkpoints), or in memory for path NULL. */
+int db_sqlite_open(const char *path, struct db **db_out, struct cfs_err *err);
+void db_close(struct db *db);
+
+/* Runs statements without parameters or rows (schema). */
+int db_exec(struct db *db, const char *sql, struct cfs_err *err);
+
+/* The prepared statement, reset and unbound, ready to bind. NULL with err set. Owned by db. */
+struct db_stmt *db_use(struct db *db, const struct db_sql *sql, struct cfs_err *err);
+
+/* Parameters count from 1. Blobs are not copied: they stay valid until db_done(). */
+void db_bind_i64(struct db_stmt *st, int index, int64_t value);
+void db_bind_u64(struct db_stmt *st, int index, uint64_t value); /* kept as the same 64 bits */
+void db_bind_blob(struct db_stmt *st, int index, const void *data, size_t len);
+void db_bind_text(struct db_stmt *st, int index, const char *text);
+void db_bind_null(struct db_stmt *st, int index);
+
+/* Next row: 1 a row, 0 the end, or a negative code (CFS_EEXIST for a broken uniqueness). Bind errors show here. */
+int db_step(struct db_stmt *st, struct cfs_err *err);
+
+/* Columns count from 0; views are valid until the next db_step() or db_done(). */
+int64_t db_col_i64(struct db_stmt *st, int column);
+uint64_t db_col_u64(struct db_stmt *st, int column);
+bool db_col_null(struct db_stmt *st, int column);
+struct bytes_view db_col_blob(struct db_stmt *st, int column);
+
+/* Ends the use; always called, also after errors; NULL accepted. */
+void db_done(struct db_stmt *st);
+
+/* Binds nothing, steps to the end: db_use + db_step + db_done for a bound statement; returns changed rows or a code. */
+int db_run(struct db_stmt *st, struct cfs_err *err);
+
+int db_begin_write(struct db *db, struct cfs_err *err);
+int db_commit(struct db *db, struct cfs_err *err);
+void db_rollback(struct db *db);
+int db_savepoint(struct db *db, struct cfs_err *err);
+int db_savepoint_release(struct db *db, struct cfs_err *err);
+int db_savepoint_rollback(struct db *db, struct cfs_err *err);
+
+/* Makes everything committed durable. Any thread. */
+int db_sync(struct db *db, struct cfs_err *err);
+/* Moves the log into the database as far as readers allow. */
+int db_checkpoint(struct db *db, struct cfs_err *err);
+
+#endif

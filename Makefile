@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# One Makefile for everything; sources are found by wildcard. What people type:
+#
+#   make            the programs, in build/bin            make try     a server, a user, a mount and a shell to play in
+#   make check      every test that is not slow           make unit T=err            one cmocka program (no T: all)
+#   make check-all  the slow ones too                     make bats T=tests/cli/ls.bats   one bats file (no T: all)
+#   make lint | format | bench | fuzz | install | clean | deps
+#
+# Variables: CC, PREFIX, DESTDIR, VERSION, V=1 (show commands), WERROR=0 (warnings do not stop the build),
+# SAN=1 (address and undefined sanitizers, in build-san), TSAN=1 (thread sanitizer, in build-tsan), B (build folder).
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.PHONY: all tests check check-all unit bats try bench fuzz lint format install clean deps FORCE
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+AR ?= ar
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+MOUNTHELPERDIR ?= /sbin
+WERROR ?= 1
+B ?= build$(if $(SAN),-san)$(if $(TSAN),-tsan)
+Q := $(if $(V),,@)
+VERSION ?= $(or $(patsubst v%,%,$(shell git describe --tags --match 'v[0-9]*' 2>/dev/null)),0.1.0$(shell git log -1 --format=-%h 2>/dev/null))
+
+# ---- flags
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-qual -Wstrict-prototypes \
+	-Wmissing-prototypes -Wformat=2 -Wvla -Wundef -Wpointer-arith -Wwrite-strings -Wswitch-enum \
+	-Wimplicit-fallthrough -fno-common
+ifeq ($(findstring clang,$(CC)),)
+WARN += -Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wjump-misses-init
+endif
+ifneq ($(filter 1 true,$(WERROR) $(CI)),)
+WARN += -Werror
+endif
+
+# A sanitizer checks more than _FORTIFY_SOURCE does and is blinded by it; it also makes gcc see null where there is none.
+ifneq ($(SAN)$(TSAN),)
+SANITIZERS := $(if $(SAN),-fsanitize=address -fsanitize=undefined) $(if $(TSAN),-fsanitize=thread)
+HARDEN := -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all -fPIE $(SANITIZERS)
+LINK := -pie $(SANITIZERS)
+else
+WARN += -Wnull-dereference
+HARDEN := -O2 -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fPIE \
+	$(if $(filter x86_64 i686,$(shell uname -m)),-fcf-protection)
+LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack
+endif
+
+CPPFLAGS_ALL := -D_GNU_SOURCE -Isrc $(CPPFLAGS)
+CFLAGS_ALL := -std=c11 -g -pthread $(HARDEN) $(WARN) $(CFLAGS)
+LDFLAGS_ALL := -pthread -Wl,--as-needed $(LINK) $(LDFLAGS)
+
+# Asked once, and only when something needs it: `make deps` runs where pkg-config itself is missing.
+PKGS_fuse := fuse3
+FUSE_CFLAGS = $(eval FUSE_CFLAGS := -DFUSE_USE_VERSION=35 $(patsubst -I%,-isystem%,$(shell \
+	pkg-config --cflags $(PKGS_fuse))))$(FUSE_CFLAGS)
+pkg_libs = $(if $1,$(shell pkg-config --libs $1))
+
+# ---- sources: a folder is a library; a program is a library's objects and the libraries below it
+
+MODULES := server client store net proto base
+src_cli := $(wildcard src/cli/*.c)
+src_admin := $(wildcard src/admin/*.c)
+src_mount := $(wildcard fuse/*.c)
+src_daemon := $(wildcard src/server/main.c)
+src_testlib := $(filter-out tests/unit/test_% tests/contract/test_%,\
+	$(wildcard tests/lib/*.c tests/unit/*.c tests/contract/*.c))
+$(foreach m,$(MODULES),$(eval src_$m := $(filter-out src/server/main.c,$(wildcard src/$m/*.c))))
+LIBRARIES := $(MODULES) cli admin testlib
+objects = $(patsubst %.c,$(B)/%.o,$(src_$1))
+archives = $(patsubst %,$(B)/lib/lib%.a,$1)
+
+# A folder without a main() is not a program yet.
+program = $(if $(shell grep -lsw '^main' /dev/null $(src_$2)),$(B)/bin/$1)
+PROGRAMS := $(call program,cfs,cli) $(call program,cfsadm,admin) $(call program,cfs-mount,mount) \
+	$(call program,cfsd,daemon)
+test_programs = $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/$1/$2))
+UNIT := $(call test_programs,unit,test_*.c) $(call test_programs,contract,test_*.c)
+HELPERS := $(call test_programs,bench,*.c) $(call test_programs,fault,*.c)
+BATS := $(wildcard tests/cli/*.bats tests/mount/*.bats tests/fault/*.bats)
+LINT_FAST := tests/lint/layers tests/lint/headers tests/lint/sizes
+
+all: $(PROGRAMS) $(call archives,$(MODULES))
+tests: $(UNIT) $(HELPERS)
+
+# $(call link,packages): the objects and archives of the prerequisites, then the system's libraries.
+define link
+@mkdir -p $(@D)
+$(if $(V),,@echo '  LINK    $@')
+$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(call pkg_libs,$1)
+endef
+
+CLIENT_LIBS := client net proto base
+SERVER_LIBS := server store net proto base
+CLIENT_PKGS := openssl jansson
+SERVER_PKGS := openssl sqlite3 libsodium inih jansson
+
+$(B)/bin/cfs: $(call objects,cli) $(call archives,$(CLIENT_LIBS))
+	$(call link,$(CLIENT_PKGS) readline)
+$(B)/bin/cfs-mount: $(call objects,mount) $(call archives,$(CLIENT_LIBS))
+	$(call link,$(CLIENT_PKGS) inih fuse3)
+$(B)/bin/cfsd: $(call objects,daemon) $(call archives,$(SERVER_LIBS))
+	$(call link,$(SERVER_PKGS))
+$(B)/bin/cfsadm: $(call objects,admin) $(call archives,server client store net proto base)
+	$(call link,$(SERVER_PKGS))
+$(UNIT) $(HELPERS): $(B)/tests/%: $(B)/tests/%.o $(call archives,testlib cli admin $(MODULES))
+	$(call link,cmocka readline $(SERVER_PKGS))
+
+# ---- objects and archives
+
+$(B)/%.o: %.c $(B)/flags.stamp
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  CC      $<')
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(EXTRA) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+$(call objects,mount): EXTRA = $(FUSE_CFLAGS)
+$(B)/src/base/version.o: EXTRA = -DCFS_VERSION='"$(VERSION)"'
+$(B)/src/base/version.o: $(B)/version.stamp
+
+# Made anew each time and when the list of members changes, so that a removed source leaves no object behind.
+define archive_rule
+$(B)/lib/lib$1.a: $(call objects,$1) $(B)/lib/$1.stamp
+	$(if $(V),,@echo '  AR      $$@')
+	$(Q)rm -f $$@ && $(AR) rcsD $$@ $$(filter %.o,$$^)
+$(B)/lib/$1.stamp: CONTENT = $(call objects,$1)
+endef
+$(foreach m,$(LIBRARIES),$(eval $(call archive_rule,$m)))
+
+$(B)/flags.stamp: CONTENT = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)
+$(B)/version.stamp: CONTENT = $(VERSION)
+$(B)/%.stamp: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CONTENT)' | cmp -s - $@ || echo '$(CONTENT)' >$@
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+.PRECIOUS: $(B)/%.o
+
+# ---- tests. The tools are installed first, then make starts anew, so that it finds them.
+
+RUN = B=$(B) SAN=$(SAN) TSAN=$(TSAN) tests/lib/run-all
+export B
+
+deps:
+	@tests/lib/deps.sh build test lint
+check check-all:
+	@tests/lib/deps.sh build test
+	+@$(MAKE) --no-print-directory all tests
+	@$(if $(filter check-all,$@),CFS_TEST_SLOW=1) $(RUN) $(wildcard $(LINT_FAST)) $(UNIT) $(BATS)
+unit: $(if $(T),$(filter %/test_$(T:test_%=%),$(UNIT)),$(UNIT))
+	$(if $^,,$(error no unit or contract test named $(T)))
+	@$(RUN) $^
+bats: all tests
+	@$(RUN) $(or $(T),$(BATS))
+try:
+	@tests/lib/deps.sh build try
+	+@$(MAKE) --no-print-directory all
+	@tests/lib/try.sh $(B)/bin
+
+clean:
+	rm -rf build build-san build-tsan

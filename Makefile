@@ -67,6 +67,7 @@ MODULES := server client store net proto base
 src_cli := $(wildcard src/cli/*.c)
 src_admin := $(wildcard src/admin/*.c)
 src_mount := $(wildcard fuse/*.c)
+src_proxy := $(wildcard tests/lib/proxy/*.c)
 src_daemon := $(wildcard src/server/main.c)
 src_testlib := $(filter-out tests/unit/test_% tests/contract/test_%,\
 	$(wildcard tests/lib/*.c tests/unit/*.c tests/contract/*.c))
@@ -82,11 +83,12 @@ PROGRAMS := $(call program,cfs,cli) $(call program,cfsadm,admin) $(call program,
 test_programs = $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/$1/$2))
 UNIT := $(call test_programs,unit,test_*.c) $(call test_programs,contract,test_*.c)
 HELPERS := $(call test_programs,bench,*.c) $(call test_programs,fault,*.c)
+PROXY := $(B)/tests/proxy
 BATS := $(wildcard tests/cli/*.bats tests/mount/*.bats tests/fault/*.bats)
 LINT_FAST := tests/lint/layers tests/lint/headers tests/lint/sizes
 
 all: $(PROGRAMS) $(call archives,$(MODULES))
-tests: $(UNIT) $(HELPERS)
+tests: $(UNIT) $(HELPERS) $(PROXY)
 
 # $(call link,packages): the objects and archives of the prerequisites, then the system's libraries.
 define link
@@ -110,6 +112,8 @@ $(B)/bin/cfsadm: $(call objects,admin) $(call archives,server client store net p
 	$(call link,$(SERVER_PKGS))
 $(UNIT) $(HELPERS): $(B)/tests/%: $(B)/tests/%.o $(call archives,testlib cli admin $(MODULES))
 	$(call link,cmocka readline $(SERVER_PKGS))
+$(PROXY): $(call objects,proxy)
+	$(call link)
 
 # ---- objects and archives
 
@@ -159,6 +163,9 @@ try:
 	@tests/lib/deps.sh build try
 	+@$(MAKE) --no-print-directory all
 	@tests/lib/try.sh $(B)/bin
+# BENCH holds options, as in: make bench BENCH='--quick --only tree'
+bench: all $(HELPERS) $(PROXY)
+	@tests/bench/bench --build $(B) $(BENCH)
 
 clean:
 	rm -rf build build-san build-tsan

@@ -1,0 +1,85 @@
+# Tables of medians for one round trip, from the values file. Peers beside CFS come in the order in
+# which they were first recorded. A ratio above 1 means that CFS is ahead: times the best peer over
+# ssh (or sshfs), and times the limit (a bare TLS stream, an unencrypted rsync daemon).
+BEGIN { FS = "\t"; is_limit["bare TLS"] = is_limit["rsyncd"] = 1 }
+
+$1 == rtt {
+	if (!($2 in section_seen)) {
+		section_seen[$2] = 1
+		section[++sections] = $2
+	}
+	row_id = $2 SUBSEP $3
+	if (!(row_id in unit)) {
+		unit[row_id] = $4
+		row[$2, ++rows[$2]] = $3
+	}
+	if (!(($2, $5) in peer_seen)) {
+		peer_seen[$2, $5] = 1
+		peer[$2, ++peers[$2]] = $5
+	}
+	cell = row_id SUBSEP $5
+	value[cell, ++count[cell]] = $7
+}
+
+function median(cell, n, i, j, t, v) {
+	n = count[cell]
+	for (i = 1; i <= n; i++)
+		v[i] = value[cell, i] + 0
+	for (i = 2; i <= n; i++)
+		for (j = i; j > 1 && v[j - 1] > v[j]; j--) {
+			t = v[j]
+			v[j] = v[j - 1]
+			v[j - 1] = t
+		}
+	return n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2
+}
+
+function pretty(x) {
+	return x >= 100 ? sprintf("%.0f", x) : x >= 10 ? sprintf("%.1f", x) : sprintf("%.2f", x)
+}
+
+# The ratio of CFS to the best of its peers, or of the limits: above 1, CFS is ahead.
+function ratio(s, r, limits, i, p, x, best, cfs) {
+	if (!count[s, r, "cfs"])
+		return "–"
+	cfs = median(s SUBSEP r SUBSEP "cfs")
+	for (i = 1; i <= peers[s]; i++) {
+		p = peer[s, i]
+		if (p == "cfs" || (p in is_limit) != limits || !count[s, r, p])
+			continue
+		x = median(s SUBSEP r SUBSEP p)
+		if (best == "" || (unit[s, r] == "MiB/s" ? x > best : x < best))
+			best = x
+	}
+	if (best == "" || best == 0 || cfs == 0)
+		return "–"
+	return sprintf("%.2f", unit[s, r] == "MiB/s" ? cfs / best : best / cfs)
+}
+
+function table(s, i, j, limits, cell) {
+	for (i = 1; i <= peers[s]; i++)
+		limits += peer[s, i] in is_limit
+	printf "\n| %s |", s
+	for (i = 1; i <= peers[s]; i++)
+		printf " %s |", peer[s, i]
+	printf " cfs : best peer |%s\n|---|", limits ? " cfs : limit |" : ""
+	for (i = 0; i <= peers[s] + (limits > 0); i++)
+		printf "---:|"
+	printf "\n"
+	for (j = 1; j <= rows[s]; j++) {
+		printf "| %s, %s |", row[s, j], unit[s, row[s, j]]
+		for (i = 1; i <= peers[s]; i++) {
+			cell = s SUBSEP row[s, j] SUBSEP peer[s, i]
+			printf " %s |", count[cell] ? pretty(median(cell)) : "–"
+		}
+		printf " %s |", ratio(s, row[s, j], 0)
+		if (limits)
+			printf " %s |", ratio(s, row[s, j], 1)
+		printf "\n"
+	}
+}
+
+END {
+	for (n = 1; n <= sections; n++)
+		table(section[n])
+}

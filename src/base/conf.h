@@ -4,7 +4,7 @@
 
 /*
  * Settings in INI files (read with inih), described by one table: the parser, the checks and the commented sample all
- * come from it. Values land in a struct of the caller's through offsets. No state; any thread.
+ * come from it. Values land in a struct of the caller's through offsets. No state of its own.
  */
 
 #include <stdbool.h>
@@ -18,13 +18,16 @@
 enum conf_type {
 	CONF_STRING,   /* const char *; NULL where there is no default */
 	CONF_BOOL,     /* bool: yes/no, true/false, on/off, 1/0 */
-	CONF_INT,      /* int64_t, decimal; in CONF_OCTAL below base 8 */
+	CONF_INT,      /* int64_t, decimal */
 	CONF_OCTAL,    /* int64_t: a file mode */
 	CONF_SIZE,     /* uint64_t bytes, see size_parse() */
 	CONF_DURATION, /* int64_t milliseconds, see duration_parse() */
 	CONF_ENUM,     /* int: the index in values */
 	CONF_LIST, /* struct conf_list: words separated by white space or commas; a key given again adds to it */
 };
+
+/* The longest line, in bytes with its newline. */
+#define CONF_LINE_MAX 8192
 
 /* Words; owned by the struct conf that was parsed with. */
 struct conf_list {
@@ -67,7 +70,10 @@ typedef void conf_error_fn(void *arg, const char *text);
 /*
  * Sets every default of the table in values, then what the file says. All errors of the file are told to on_error
  * (may be NULL) and the first one is left in err. An unknown section or key, a key given twice, a bad value, a value
- * out of range and a line that is no INI line are errors. A value may be "quoted" to keep spaces, '#' and ';'.
+ * out of range and a line that is no INI line are errors (of the last kind the first alone is told). Blanks before a
+ * line do not count. " ;" begins a comment, as inih has it, and "quotes" around a value keep the blanks at its ends.
+ *
+ * Sets inih's process-wide limit of the line length (to CONF_LINE_MAX), so not from two threads at once.
  *
  * conf is one of CONF_INIT and owns what values points to, until conf_fini(); on error conf is empty and values must not be
  * used. Returns 0, CFS_ECONFIG (errors in the file), CFS_ENOENT or another code when it cannot be read, CFS_ENOMEM.

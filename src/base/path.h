@@ -65,13 +65,12 @@ bool glob_has_magic(struct path_view text);
 
 /*
  * Whether text matches pattern, byte by byte: '*' any run without '/', '?' one byte but '/', "[a-z]" and "[!a-z]" one
- * byte of (or not of) a set, never '/', '\' the next byte literally, and "**" any run with '/' too ("a/" + "**" + "/b"
- * also matches "a/b"). A '[' that is never closed is itself. A leading '.' is not special. Time is bounded by
- * |pattern| x |text| for patterns without "**", and by that for each "**" in them (at most GLOB_DEPTH_MAX of them).
+ * byte of (or not of) a set, never '/', '\' the next byte literally, and two or more stars any run with '/' too, or
+ * with a '/' behind them any number of whole components, also none ("a", two stars and "b" between slashes match "a/b"
+ * and "a/x/y/b"). A '[' that is never closed is itself. A leading '.' is not special. Time is at most
+ * |pattern| x |text|, times |text| once more where there are double stars.
  */
 bool glob_match(struct path_view pattern, struct path_view text);
-
-#define GLOB_DEPTH_MAX 8
 
 /* Whether the bytes are valid UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF). */
 bool utf8_valid(const char *p, size_t len);
@@ -95,5 +94,14 @@ int utf8_lossy(struct buf *out, const char *p, size_t len);
  * names stay distinct. Returns 0 or CFS_ENOMEM.
  */
 int name_escape(struct buf *out, const char *p, size_t len);
+
+/* Room for what name_escape_one() writes. */
+#define NAME_ESCAPE_ONE 16
+
+/*
+ * One step of name_escape() without a buffer: writes the escaped form of the character that begins at p (len > 0) to out,
+ * without a NUL, and returns its length; *used_out gets the number of bytes that it stands for.
+ */
+size_t name_escape_one(char out[NAME_ESCAPE_ONE], const char *p, size_t len, size_t *used_out);
 
 #endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/io.h"
+#include "base/path.h"
+#include "base/time.h"
+
+enum sink { SINK_STDERR, SINK_JOURNAL, SINK_SYSLOG, SINK_FILE };
+
+/*
+ * The state that log.h speaks of. There is no lock, so a child forked at any moment is never left with one held: a line
+ * is made on the stack and written in one call, and a reopened file takes over the old one's descriptor number.
+ */
+atomic_int log_level_now = LVL_NOTICE;
+static atomic_int sink_now = SINK_STDERR;
+static atomic_int sink_fd = STDERR_FILENO;
+static char *file_path;
+
+static const struct {
+	const char *name;
+	int priority;
+} levels[] = {
+    [LVL_ERROR] = {"error", LOG_ERR},      [LVL_WARN] = {"warn", LOG_WARNING},
+    [LVL_NOTICE] = {"notice", LOG_NOTICE}, [LVL_INFO] = {"info", LOG_INFO},
+    [LVL_DEBUG] = {"debug", LOG_DEBUG},
+};
+
+void
+log_set_level(enum log_level level)
+{
+	atomic_store_explicit(&log_level_now, (int)level, memory_order_relaxed);
+}
+
+int
+log_level_parse(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {
+		if (strcmp(levels[i].name, name) == 0)
+			return (int)i;
+	}
+	return CFS_EINVAL;
+}
+
+const char *
+log_level_name(enum log_level level)
+{
+	return levels[level].name;
+}
+
+/* Changes the sink; fd is the file's, or stderr's. */
+static void
+switch_sink(enum sink sink, int fd)
+{
+	int old_sink = atomic_load(&sink_now);
+	int old_fd = atomic_exchange(&sink_fd, fd);
+
+	atomic_store(&sink_now, (int)sink);
+	if (old_sink == SINK_FILE) {
+		(void)close(old_fd);
+	} else if (old_sink == SINK_SYSLOG) {
+		closelog();
+	}
+	if (sink != SINK_FILE) {
+		free(file_path);
+		file_path = NULL;
+	}
+}
+
+void
+log_to_stderr(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+
+	switch_sink(stream != NULL && stream[0] != '\0' ? SINK_JOURNAL : SINK_STDERR,
+		    STDERR_FILENO);
+}
+
+void
+log_to_syslog(const char *ident)
+{
+	switch_sink(SINK_SYSLOG, STDERR_FILENO);
+	openlog(ident, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+}
+
+static int
+open_file(const char *path, struct cfs_err *err)
+{
+	int fd = io_open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY, 0600);
+
+	return fd < 0 ? err_set_errno(err, errno, "open log file %s", path) : fd;
+}
+
+int
+log_to_file(const char *path, struct cfs_err *err)
+{
+	char *copy = strdup(path);
+	int fd;
+
+	if (copy == NULL)
+		return err_code(err, CFS_ENOMEM);
+	fd = open_file(path, err);
+	if (fd < 0) {
+		free(copy);
+		return fd;
+	}
+	switch_sink(SINK_FILE, fd);
+	free(file_path);
+	file_path = copy;
+	return 0;
+}
+
+int
+log_reopen(struct cfs_err *err)
+{
+	int fd, rc = 0;
+
+	if (atomic_load(&sink_now) != SINK_FILE)
+		return 0;
+	fd = open_file(file_path, err);
+	if (fd < 0)
+		return fd;
+	if (dup3(fd, atomic_load(&sink_fd), O_CLOEXEC) < 0)
+		rc = err_set_errno(err, errno, "reopen log file %s", file_path);
+	fd_close(&fd);
+	return rc;
+}
+
+/* What stands before the message in this sink. Returns its length. */
+static size_t
+put_prefix(char *line, size_t size, enum sink sink, enum log_level level)
+{
+	char when[TIME_SIZE];
+	int n = 0;
+
+	if (sink == SINK_JOURNAL)
+		n = snprintf(line, size, "<%d>", levels[level].priority);
+	else if (sink != SINK_SYSLOG)
+		n = snprintf(line, size, "%s %s [%d] ", time_format(when, now_real_ns(), 3),
+			     levels[level].name, (int)getpid());
+	return (size_t)n;
+}
+
+/*
+ * Appends the message with everything unsafe escaped, cut where the line would get too long. Backslashes stay: names in
+ * a message are escaped already. Returns the new length.
+ */
+static size_t
+put_escaped(char *line, size_t len, size_t size, const char *msg)
+{
+	size_t left = strlen(msg);
+	size_t used;
+
+	for (; left > 0; msg += used, left -= used) {
+		char text[NAME_ESCAPE_ONE];
+		size_t n = name_escape_one(text, msg, left, &used);
+
+		if (*msg == '\\')
+			n = 1;
+		if (n > size - len)
+			break;
+		memcpy(line + len, text, n);
+		len += n;
+	}
+	return len;
+}
+
+void
+log_write(enum log_level level, const char *fmt, ...)
+{
+	enum sink sink = (enum sink)atomic_load_explicit(&sink_now, memory_order_relaxed);
+	char msg[LOG_LINE_MAX], line[LOG_LINE_MAX];
+	int saved = errno;
+	va_list ap;
+	size_t len;
+
+	va_start(ap, fmt);
+	if (vsnprintf(msg, sizeof(msg), fmt, ap) < 0)
+		msg[0] = '\0';
+	va_end(ap);
+	len = put_prefix(line, sizeof(line), sink, level);
+	len = put_escaped(line, len, sizeof(line) - 1, msg);
+	if (sink == SINK_SYSLOG) {
+		syslog(levels[level].priority, "%.*s", (int)len, line);
+	} else {
+		line[len++] = '\n';
+		/* A message that cannot be written has nowhere else to go. */
+		(void)!write(atomic_load_explicit(&sink_fd, memory_order_relaxed), line, len);
+	}
+	errno = saved;
+}
+
+void
+log_err(const struct cfs_err *err)
+{
+	if (err != NULL && err->text[0] != '\0')
+		log_write(LVL_ERROR, "%s", err->text);
+}

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=bash
 # The ground that the measurements stand on: the folder, processes and mounts that always go away,
 # the emulated line, timing, and the record of values.

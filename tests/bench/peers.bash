@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=bash
 # CFS and its peers: how each is started and how each does a piece of work. A peer KEY has a title
 # and functions KEY_put, KEY_get, ... that run one command under the meter; `can KEY put` says

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Tables of medians for one round trip, from the values file. Peers beside CFS come in the order in
 # which they were first recorded. A ratio above 1 means that CFS is ahead: times the best peer over
 # ssh (or sshfs), and times the limit (a bare TLS stream, an unencrypted rsync daemon).

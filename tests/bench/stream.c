@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * stream - copies one file through one bare TLS 1.3 connection: what a transfer costs when the
  * protocol is free. It is the yardstick for put and get, so it does what a careful person would

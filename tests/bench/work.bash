@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=bash
 # The pieces of work. Each runs on every peer that can do it, one peer after the other, checks what
 # came out, records its values, and leaves nothing behind. README.md says what the rows mean.

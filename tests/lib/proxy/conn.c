@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "proxy.h"
 
 #include <netinet/in.h>
@@ -50,6 +51,8 @@ void
 conn_accept(struct proxy *p)
 {
 	int fd = accept4(p->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+		die("accept"); /* anything else ends by itself; this would spin for ever */
 	if (fd < 0)
 		return;
 	struct conn *c = calloc(1, sizeof *c);

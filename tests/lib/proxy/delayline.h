@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A bounded queue of bytes that come out again no sooner than they are due: one direction of a
  * connection through an emulated link.  Bytes lie in a ring; a mark remembers for each stretch of

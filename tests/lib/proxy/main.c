@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * proxy - a TCP relay on the loopback interface that stands for a long, thin or broken line.
  *
@@ -174,68 +175,76 @@ usage(void)
 	return 2;
 }
 
-int
-main(int argc, char **argv)
+struct options {
+	const char *to, *control, *tell;
+	unsigned long port;
+};
+
+/* 0, or the exit code of a wrong command line. */
+static int
+options_read(struct proxy *p, struct options *o, int argc, char **argv)
 {
 	static const struct option longs[] = {
 	    {"listen", 1, NULL, 'l'},   {"to", 1, NULL, 't'},     {"delay", 1, NULL, 'd'},
 	    {"rate", 1, NULL, 'r'},     {"window", 1, NULL, 'w'}, {"cut-up", 1, NULL, 'u'},
 	    {"cut-down", 1, NULL, 'n'}, {"cuts", 1, NULL, 'k'},   {"control", 1, NULL, 'c'},
 	    {"tell", 1, NULL, 'T'},     {NULL, 0, NULL, 0}};
-	struct proxy p = {.cut_at = {UINT64_MAX, UINT64_MAX}, .cuts_left = -1};
-	const char *to = NULL, *control = NULL;
-	unsigned long port = 0;
-	int o;
-	while ((o = getopt_long(argc, argv, "+", longs, NULL)) != -1) {
-		switch (o) {
-		case 'l':
-			port = strtoul(optarg, NULL, 10);
-			break;
-		case 't':
-			to = optarg;
-			break;
-		case 'd':
-			p.delay_ns = (int64_t)(strtod(optarg, NULL) * 1e6);
-			break;
-		case 'r':
-			p.ns_per_byte = 8000.0 / strtod(optarg, NULL);
-			break;
-		case 'w':
-			p.window_bytes = strtoull(optarg, NULL, 10) << 10;
-			break;
-		case 'u':
-			p.cut_at[UP] = strtoull(optarg, NULL, 10);
-			break;
-		case 'n':
-			p.cut_at[DOWN] = strtoull(optarg, NULL, 10);
-			break;
-		case 'k':
-			p.cuts_left = strtol(optarg, NULL, 10);
-			break;
-		case 'c':
-			control = optarg;
-			break;
-		case 'T':
-			return control_tell(optarg, argv + optind);
-		default:
+	for (int c; (c = getopt_long(argc, argv, "+", longs, NULL)) != -1;) {
+		if (c == 'l')
+			o->port = strtoul(optarg, NULL, 10);
+		else if (c == 't')
+			o->to = optarg;
+		else if (c == 'd')
+			p->delay_ns = (int64_t)(strtod(optarg, NULL) * 1e6);
+		else if (c == 'r')
+			p->ns_per_byte = 8000.0 / strtod(optarg, NULL);
+		else if (c == 'w')
+			p->window_bytes = strtoull(optarg, NULL, 10) << 10;
+		else if (c == 'u')
+			p->cut_at[UP] = strtoull(optarg, NULL, 10);
+		else if (c == 'n')
+			p->cut_at[DOWN] = strtoull(optarg, NULL, 10);
+		else if (c == 'k')
+			p->cuts_left = strtol(optarg, NULL, 10);
+		else if (c == 'c')
+			o->control = optarg;
+		else if (c == 'T')
+			o->tell = optarg;
+		else
 			return usage();
-		}
 	}
-	if (to == NULL || optind != argc || port > 65535)
+	if (p->window_bytes == 0)
+		p->window_bytes = (size_t)(p->delay_ns > 0 ? WINDOW_FAR_KIB : WINDOW_NEAR_KIB)
+				  << 10;
+	if ((o->tell == NULL && (o->to == NULL || optind != argc)) || o->port > 65535)
 		return usage();
-	if (p.window_bytes == 0)
-		p.window_bytes = (size_t)(p.delay_ns > 0 ? WINDOW_FAR_KIB : WINDOW_NEAR_KIB) << 10;
-	struct rlimit files = {.rlim_cur = 4160, .rlim_max = 4160};
-	setrlimit(RLIMIT_NOFILE, &files);
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct proxy p = {.cut_at = {UINT64_MAX, UINT64_MAX}, .cuts_left = -1};
+	struct options o = {.port = 0};
+	int rc = options_read(&p, &o, argc, argv);
+	if (rc != 0)
+		return rc;
+	if (o.tell != NULL)
+		return control_tell(o.tell, argv + optind);
+	struct rlimit files;
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
 	signal(SIGPIPE, SIG_IGN);
-	p.target = resolve(to);
+	p.target = resolve(o.to);
 	p.epoll = epoll_create1(EPOLL_CLOEXEC);
 	p.timer = (struct watch){.kind = WATCH_TIMER,
 				 .fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)};
 	if (p.epoll < 0 || p.timer.fd < 0)
 		die("epoll");
 	arm(&p, &p.timer, EPOLLIN);
-	listen_start(&p, (uint16_t)port, control);
+	listen_start(&p, (uint16_t)o.port, o.control);
 	run(&p);
 	freeaddrinfo(p.target);
 	return 0;

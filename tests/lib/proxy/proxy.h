@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What the parts of the proxy share: connections (conn.c), commands (control.c), the loop (main.c).
  */

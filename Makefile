@@ -5,7 +5,7 @@
 #   make            the programs, in build/bin            make try     a server, a user, a mount and a shell to play in
 #   make check      every test that is not slow           make unit T=err            one cmocka program (no T: all)
 #   make check-all  the slow ones too                     make bats T=tests/cli/ls.bats   one bats file (no T: all)
-#   make lint | format | bench | fuzz | install | clean | deps
+#   make lint | format | fuzz | bench BENCH=--quick | install | clean | deps
 #
 # Variables: CC, PREFIX, DESTDIR, VERSION, V=1 (show commands), WERROR=0 (warnings do not stop the build),
 # SAN=1 (address and undefined sanitizers, in build-san), TSAN=1 (thread sanitizer, in build-tsan), B (build folder).
@@ -13,7 +13,7 @@
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all tests check check-all unit bats try bench fuzz lint format install clean deps FORCE
+.PHONY: all tests check check-all unit bats try bench fuzz fuzzers lint format install clean deps FORCE
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -41,7 +41,8 @@ endif
 
 # A sanitizer checks more than _FORTIFY_SOURCE does and is blinded by it; it also makes gcc see null where there is none.
 ifneq ($(SAN)$(TSAN),)
-SANITIZERS := $(if $(SAN),-fsanitize=address -fsanitize=undefined) $(if $(TSAN),-fsanitize=thread)
+SANITIZERS := $(if $(SAN),-fsanitize=address -fsanitize=undefined) $(if $(TSAN),-fsanitize=thread) \
+	$(if $(FUZZ),-fsanitize=fuzzer-no-link)
 HARDEN := -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all -fPIE $(SANITIZERS)
 LINK := -pie $(SANITIZERS)
 else
@@ -84,8 +85,9 @@ test_programs = $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/$1/$2))
 UNIT := $(call test_programs,unit,test_*.c) $(call test_programs,contract,test_*.c)
 HELPERS := $(call test_programs,bench,*.c) $(call test_programs,fault,*.c)
 PROXY := $(B)/tests/proxy
+FUZZERS := $(call test_programs,fuzz,fuzz_*.c)
 BATS := $(wildcard tests/cli/*.bats tests/mount/*.bats tests/fault/*.bats)
-LINT_FAST := tests/lint/layers tests/lint/headers tests/lint/sizes
+LINT_FAST := tests/lint/layers tests/lint/headers tests/lint/shape
 
 all: $(PROGRAMS) $(call archives,$(MODULES))
 tests: $(UNIT) $(HELPERS) $(PROXY)
@@ -114,6 +116,9 @@ $(UNIT) $(HELPERS): $(B)/tests/%: $(B)/tests/%.o $(call archives,testlib cli adm
 	$(call link,cmocka readline $(SERVER_PKGS))
 $(PROXY): $(call objects,proxy)
 	$(call link)
+$(FUZZERS): LDFLAGS_ALL += -fsanitize=fuzzer
+$(FUZZERS): $(B)/tests/%: $(B)/tests/%.o $(call archives,testlib $(MODULES))
+	$(call link,cmocka $(SERVER_PKGS))
 
 # ---- objects and archives
 
@@ -145,6 +150,8 @@ $(B)/%.stamp: FORCE
 
 # ---- tests. The tools are installed first, then make starts anew, so that it finds them.
 
+# What the lint of headers compiles with.
+export LINT_CC = $(CC) $(CPPFLAGS_ALL) -std=c11 $(WARN)
 RUN = B=$(B) SAN=$(SAN) TSAN=$(TSAN) tests/lib/run-all
 export B
 
@@ -159,13 +166,78 @@ unit: $(if $(T),$(filter %/test_$(T:test_%=%),$(UNIT)),$(UNIT))
 	@$(RUN) $^
 bats: all tests
 	@$(RUN) $(or $(T),$(BATS))
+
 try:
 	@tests/lib/deps.sh build try
 	+@$(MAKE) --no-print-directory all
 	@tests/lib/try.sh $(B)/bin
 # BENCH holds options, as in: make bench BENCH='--quick --only tree'
-bench: all $(HELPERS) $(PROXY)
+bench:
+	@tests/lib/deps.sh build bench
+	+@$(MAKE) --no-print-directory all $(HELPERS) $(PROXY)
 	@tests/bench/bench --build $(B) $(BENCH)
 
+# FUZZ_SECONDS for each fuzzer, beginning with the corpus that is kept beside it.
+FUZZ_SECONDS ?= 60
+fuzz:
+	@tests/lib/deps.sh build fuzz test
+	+@$(MAKE) --no-print-directory CC=clang SAN=1 FUZZ=1 B=build-fuzz fuzzers
+fuzzers: $(FUZZERS)
+	@set -e; for f in $^; do name=$${f##*/fuzz_}; mkdir -p $(B)/corpus/$$name; echo "  FUZZ    $$name"; \
+		$$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 -artifact_prefix=$(B)/corpus/$$name- \
+		$(B)/corpus/$$name $$(ls -d tests/fuzz/corpus/$$name 2>/dev/null); done
+
+# ---- lint
+
+C_FILES := $(wildcard src/*/*.[ch] fuse/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
+SCRIPTS := $(wildcard .ci/run tests/lib/run-all tests/lib/*.sh tests/lib/*.bash tests/lint/* tests/bench/bench \
+	tests/bench/*.bash tests/*/*.bats completions/*.bash)
+MANUALS := $(wildcard man/*.[1-8])
+TIDY := $(addprefix tidy/,$(filter src/%.c fuse/%.c,$(C_FILES)))
+
+lint:
+	@tests/lib/deps.sh build lint
+	@$(RUN) $(LINT_FAST)
+	$(Q)clang-format --dry-run -Werror $(C_FILES)
+	$(Q)shellcheck $(SCRIPTS)
+	$(if $(MANUALS),$(Q)mandoc -T lint -W warning $(MANUALS))
+	+@$(MAKE) --no-print-directory --keep-going $(TIDY)
+.PHONY: $(TIDY)
+$(TIDY): tidy/%: %
+	$(if $(V),,@echo '  TIDY    $<')
+	$(Q)clang-tidy --quiet $< -- -std=c11 $(CPPFLAGS_ALL) -DCFS_VERSION='""' $(FUSE_CFLAGS) 2>/dev/null
+
+format:
+	clang-format -i $(C_FILES)
+
+# ---- install
+
+INSTALL := install -D -m
+D = $(DESTDIR)$(PREFIX)
+define install_each
+$(foreach f,$2,$(INSTALL) $1 $f $(call $3,$f)
+)
+endef
+man_path = $D/share/man/man$(subst .,,$(suffix $1))/$(notdir $1)
+unit_path = $D/lib/systemd/system/$(notdir $1)
+bash_path = $D/share/bash-completion/completions/$(basename $(notdir $1))
+zsh_path = $D/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)/$(notdir $1)
+fish_path = $D/share/fish/vendor_completions.d/$(notdir $1)
+
+# A configuration that is there stays; mount(8) looks for its helpers in one place, whatever PREFIX is.
+install: all
+	$(INSTALL) 755 $(B)/bin/cfs $D/bin/cfs
+	$(INSTALL) 755 $(B)/bin/cfs-mount $D/bin/cfs-mount
+	$(INSTALL) 755 $(B)/bin/cfsadm $D/bin/cfsadm
+	$(INSTALL) 755 $(B)/bin/cfsd $D/sbin/cfsd
+	$(call install_each,644,$(MANUALS),man_path)
+	$(call install_each,644,$(wildcard conf/*.service conf/*.socket),unit_path)
+	$(call install_each,644,$(wildcard completions/*.bash),bash_path)
+	$(call install_each,644,$(wildcard completions/_*),zsh_path)
+	$(call install_each,644,$(wildcard completions/*.fish),fish_path)
+	test -e $(DESTDIR)$(SYSCONFDIR)/cfs/cfsd.conf || $(INSTALL) 644 conf/cfsd.conf $(DESTDIR)$(SYSCONFDIR)/cfs/cfsd.conf
+	mkdir -p $(DESTDIR)$(MOUNTHELPERDIR)
+	ln -sf $(PREFIX)/bin/cfs-mount $(DESTDIR)$(MOUNTHELPERDIR)/mount.cfs
+
 clean:
-	rm -rf build build-san build-tsan
+	rm -rf build build-san build-tsan build-fuzz

@@ -8,7 +8,7 @@ say() { printf '# %s\n' "$*" >&2; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
 failures=0
-daemons=() # process ids, in the order of their start
+daemons=() # process ids of what still runs, in the order of their start
 tmp='' raw=''
 
 setup() {
@@ -54,32 +54,37 @@ await() { # COMMAND...: until it succeeds, for 10 s at most
 	local end=$((SECONDS + 10))
 	until "$@" 2>/dev/null; do
 		((SECONDS < end)) || return 1
-		read -rt 0.02 <><(:) || true
+		sleep 0.02
 	done
 }
 
 port_answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 gone() { ! kill -0 "$1" 2>/dev/null; }
 
-end_process() { # PID
-	kill "$1" 2>/dev/null || return 0
-	await gone "$1" || kill -9 "$1" 2>/dev/null
+end_process() { # PID: of a child; afterwards its number may belong to somebody else
+	local p still=()
+	for p in "${daemons[@]}"; do if [[ $p != "$1" ]]; then still+=("$p"); fi; done
+	daemons=("${still[@]}")
+	kill "$1" 2>/dev/null && { await gone "$1" || kill -9 "$1" 2>/dev/null; }
 	wait "$1" 2>/dev/null
 	return 0
 }
 
+# Asks the kernel's list, not the mount, which may hang.
+is_mounted() { awk -v at="$1" '$2 == at { found = 1 } END { exit !found }' /proc/mounts; }
+
 unmount() { # DIR
-	mountpoint -q "$1" || return 0
+	is_mounted "$1" || return 0
 	fusermount3 -u "$1" 2>/dev/null || fusermount3 -uz "$1" 2>/dev/null || umount -l "$1"
 }
 
 cleanup() {
-	local i dir
+	local dir
 	trap '' INT TERM HUP
 	while read -r dir; do unmount "$dir"; done < <(
 		awk -v under="$tmp/" 'index($2, under) == 1 { print $2 }' /proc/mounts
 	)
-	for ((i = ${#daemons[@]} - 1; i >= 0; i--)); do end_process "${daemons[i]}"; done
+	while ((${#daemons[@]} > 0)); do end_process "${daemons[-1]}"; done
 	if [[ -n ${made_run_sshd:-} ]]; then rmdir /run/sshd 2>/dev/null; fi
 	if [[ -n $keep ]]; then say "kept: $tmp"; else rm -rf --one-file-system "${tmp:?}"; fi
 }

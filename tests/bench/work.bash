@@ -79,14 +79,14 @@ mount_fresh() { # PEER: mounts it anew, so that the client knows nothing
 	mkdir -p "$mnt/$1"
 	"$1_mount"
 	mount_pid=$pid
-	await mountpoint -q "$mnt/$1" || { say "$1 does not mount"; cat "$log/mount-$1.err" >&2; return 1; }
+	await is_mounted "$mnt/$1" || { say "$1 does not mount"; cat "$log/mount-$1.err" >&2; return 1; }
 }
 
 unmount_now() { # PEER
-	mountpoint -q "$mnt/$1" || return 0
+	is_mounted "$mnt/$1" || return 0
 	"$1_unmount" || unmount "$mnt/$1"
-	await gone "$mount_pid" || end_process "$mount_pid"
-	wait "$mount_pid" 2>/dev/null
+	await gone "$mount_pid"
+	end_process "$mount_pid"
 	return 0
 }
 
@@ -94,7 +94,7 @@ for_each_mount() { # FUNCTION WHAT ROUND
 	local p
 	for p in $(mounts); do
 		"$1" "$p" "$3" || failed "${title[$p]}: $2 through the mount"
-		rm -rf "${mnt:?}/$p/"* 2>>"$log/work.err"
+		if is_mounted "$mnt/$p"; then timeout 120 rm -rf "${mnt:?}/$p/"* 2>>"$log/work.err"; fi
 		unmount_now "$p"
 	done
 }
@@ -163,9 +163,11 @@ idle_sessions=8
 work_mem() { # ROUND: once is enough, sizes hardly vary; and only where no proxy adds to it
 	((rtt == 0 && $1 == 1)) || return 0
 	local p
+	local idle=()
 	for p in cfs sftp; do
-		if can "$p" put; then idle_one "$p" || failed "${title[$p]}: idle sessions"; fi
+		if can "$p" put; then idle+=("$p"); fi
 	done
+	idle_work "${idle[@]}"
 	for p in cfs scp sftp rsync tls; do
 		if can "$p" put; then costs_one "$p" || failed "${title[$p]}: costs of the big file"; fi
 		if can "$p" forget; then "${p}_forget" big; fi
@@ -190,31 +192,41 @@ pss_kib() { # PID...
 	for p; do cat "/proc/$p/smaps_rollup" 2>/dev/null; done | awk '/^Pss:/ { n += $2 } END { print n + 0 }'
 }
 
-# What the server holds for one client that has asked something and now keeps quiet.
-idle_one() { # PEER
-	local i fd fds=() clients=() before after server=${server_pid[$(server_of "$1")]}
-	local -a shell=(cfs shell)
-	if [[ $1 == sftp ]]; then shell=(sftp -q -F "$tmp/ssh_config" peer); fi
-	before=$(descendants "$server" | sort)
-	for ((i = 0; i < idle_sessions; i++)); do
-		mkfifo "$tmp/idle"
-		exec {fd}<>"$tmp/idle"
-		"${shell[@]}" <"$tmp/idle" >"$log/idle.$i" 2>&1 &
-		clients+=("$!")
-		daemons+=("$!")
-		fds+=("$fd")
-		echo pwd >&"$fd"
-		await test -s "$log/idle.$i" || say "$1: session $i says nothing"
-		rm "$tmp/idle"
+# What the server holds for one client that has asked something and now keeps quiet: eight clients of
+# each peer are opened, left alone together, and the memory of the sessions they caused is shared out.
+idle_work() {
+	local p fd i fds=() clients=()
+	local -A before=()
+	for p in "$@"; do
+		before[$p]=$(descendants "${server_pid[$(server_of "$p")]}" | sort)
+		for ((i = 0; i < idle_sessions; i++)); do idle_open "$p" "$i"; done
 	done
-	sleep 7 # not for anything to happen: 5 idle seconds and more are what is measured
-	after=$(comm -13 <(echo "$before") <(descendants "$server" | sort))
-	# shellcheck disable=SC2086  # a list of process ids
-	record 'memory and processor time' "an idle session's own memory on the server" MiB "${title[$1]}" 1 \
-		"$(awk -v kib="$(pss_kib $after)" -v n="$idle_sessions" 'BEGIN { printf "%.3f", kib / 1024 / n }')"
+	sleep 7 # not for anything to happen: more than five idle seconds are what is measured
+	for p in "$@"; do idle_record "$p" "${before[$p]}" || failed "${title[$p]}: idle sessions"; done
 	for fd in "${fds[@]}"; do exec {fd}>&-; done
 	for i in "${clients[@]}"; do end_process "$i"; done
-	[[ -n $after ]]
+}
+
+idle_open() { # PEER NUMBER: one client with a pipe for its orders, kept open in $fds
+	local -a shell=(cfs shell)
+	if [[ $1 == sftp ]]; then shell=(sftp -q -F "$tmp/ssh_config" peer); fi
+	mkfifo "$tmp/orders"
+	exec {fd}<>"$tmp/orders"
+	"${shell[@]}" <"$tmp/orders" >"$log/idle.$1.$2" 2>&1 &
+	clients+=("$!")
+	daemons+=("$!")
+	fds+=("$fd")
+	printf 'pwd\nls\npwd\n' >&"$fd"
+	await test -s "$log/idle.$1.$2" || say "$1: idle session $2 says nothing"
+	rm "$tmp/orders"
+}
+
+idle_record() { # PEER BEFORE
+	local new
+	mapfile -t new < <(comm -13 <(echo "$2") <(descendants "${server_pid[$(server_of "$1")]}" | sort))
+	record 'memory and processor time' "an idle session's own memory on the server" MiB "${title[$1]}" 1 \
+		"$(awk -v kib="$(pss_kib "${new[@]}")" -v n="$idle_sessions" 'BEGIN { printf "%.3f", kib / 1024 / n }')"
+	((${#new[@]} >= idle_sessions))
 }
 
 costs_one() { # PEER

@@ -56,7 +56,7 @@ buf_reserve(struct buf *b, size_t n)
 	size_t consumed = (size_t)(b->data - b->base);
 	size_t need;
 
-	if (!add_size(b->len, n, &need))
+	if (!add_size(b->len, n, &need) || need > PTRDIFF_MAX)
 		return NULL;
 	if (b->base == NULL || need > b->cap - consumed) {
 		/* Moving fewer bytes than were consumed since the last move costs O(1) for each of those. */

@@ -62,15 +62,17 @@ report_unknown_section(struct parse *p, const char *section)
 {
 	struct suggest s;
 
+	if (section[0] == '\0') {
+		report(p, p->line, "a key before the first [section]");
+		return;
+	}
 	if (strncmp(p->unknown_section, section, sizeof(p->unknown_section) - 1) == 0)
 		return;
 	(void)snprintf(p->unknown_section, sizeof(p->unknown_section), "%s", section);
 	suggest_init(&s, section);
 	for (size_t i = 0; i < p->table->n; i++)
 		suggest_offer(&s, p->table->keys[i].section);
-	if (section[0] == '\0')
-		report(p, p->line, "a key before the first [section]");
-	else if (s.best != NULL)
+	if (s.best != NULL)
 		report(p, p->line, "[%s]: unknown section; did you mean [%s]?", section, s.best);
 	else
 		report(p, p->line, "[%s]: unknown section", section);

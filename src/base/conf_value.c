@@ -103,6 +103,10 @@ set_int(const struct conf_key *k, const char *text, int64_t *out, char *why)
 			       base == 8 ? "n octal" : "");
 		return CFS_ECONFIG;
 	}
+	if (errno != 0 && k->min == 0 && k->max == 0) {
+		(void)snprintf(why, CONF_WHY_MAX, "%.60s is too large", text);
+		return CFS_ECONFIG;
+	}
 	if (errno != 0 || !in_range(k, v)) {
 		(void)snprintf(why, CONF_WHY_MAX,
 			       base == 8 ? "%.60s is not from %llo to %llo"

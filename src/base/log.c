@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -75,13 +77,24 @@ switch_sink(enum sink sink, int fd)
 	}
 }
 
+/* Whether stderr is the very stream that JOURNAL_STREAM names ("device:inode"), and not redirected since. */
+static bool
+stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char own[48];
+	struct stat st;
+
+	if (stream == NULL || fstat(STDERR_FILENO, &st) < 0)
+		return false;
+	(void)snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return strcmp(stream, own) == 0;
+}
+
 void
 log_to_stderr(void)
 {
-	const char *stream = getenv("JOURNAL_STREAM");
-
-	switch_sink(stream != NULL && stream[0] != '\0' ? SINK_JOURNAL : SINK_STDERR,
-		    STDERR_FILENO);
+	switch_sink(stderr_is_journal() ? SINK_JOURNAL : SINK_STDERR, STDERR_FILENO);
 }
 
 void

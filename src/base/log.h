@@ -46,8 +46,8 @@ const char *log_level_name(enum log_level level);
 /*
  * Where messages go; each call replaces (and closes) the sink before it. At the start it is stderr.
  *
- * log_to_stderr: with "<N>" in front (N: syslog priority, sd-daemon(3)) when the environment's JOURNAL_STREAM is set,
- *   else "TIME LEVEL [PID] ".
+ * log_to_stderr: with "<N>" in front (N: syslog priority, sd-daemon(3)) when the environment's JOURNAL_STREAM names the
+ *   stream that stderr is (systemd.exec(5)), else "TIME LEVEL [PID] ".
  * log_to_syslog: syslog(3), facility daemon; connects at once, so that it works in a sandbox later. ident must stay
  *   valid.
  * log_to_file: appends to path (made with mode 0600), with time, level and pid. path is copied; relative to the working

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/suggest.h"
 
-#include <limits.h>
 #include <stddef.h>
 #include <string.h>
 
-#define WORD_MAX 63
+#define WORD_MAX   63
+#define PREFIX_MIN 3
 
 void
 suggest_init(struct suggest *s, const char *word)
@@ -60,7 +60,10 @@ suggest_offer(struct suggest *s, const char *candidate)
 
 	if (a_len > WORD_MAX || b_len > WORD_MAX)
 		return;
-	d = distance(s->word, a_len, candidate, b_len);
+	if (a_len >= PREFIX_MIN && strncmp(candidate, s->word, a_len) == 0)
+		d = a_len != b_len;
+	else
+		d = distance(s->word, a_len, candidate, b_len);
 	if (d < s->distance) {
 		s->distance = d;
 		s->best = candidate;

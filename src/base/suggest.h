@@ -15,7 +15,8 @@ void suggest_init(struct suggest *s, const char *word);
 
 /*
  * Offers one candidate; the first of equally near ones stays. Near is at most one change (a letter too many, too few,
- * wrong, or two exchanged) for every three letters of the word, and at least one; words over 63 bytes are never near.
+ * wrong, or two exchanged) for every three letters of the word, and at least one; a candidate that begins with the word
+ * (of three letters or more) is one change away. Words over 63 bytes are never near.
  */
 void suggest_offer(struct suggest *s, const char *candidate);
 

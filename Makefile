@@ -150,6 +150,8 @@ $(B)/%.stamp: FORCE
 
 # ---- tests. The tools are installed first, then make starts anew, so that it finds them.
 
+# All processors, unless -j says how many.
+SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 # What the lint of headers compiles with.
 export LINT_CC = $(CC) $(CPPFLAGS_ALL) -std=c11 $(WARN)
 RUN = B=$(B) SAN=$(SAN) TSAN=$(TSAN) tests/lib/run-all
@@ -159,7 +161,7 @@ deps:
 	@tests/lib/deps.sh build test lint
 check check-all:
 	@tests/lib/deps.sh build test
-	+@$(MAKE) --no-print-directory all tests
+	+@$(SUBMAKE) all tests
 	@$(if $(filter check-all,$@),CFS_TEST_SLOW=1) $(RUN) $(wildcard $(LINT_FAST)) $(UNIT) $(BATS)
 unit: $(if $(T),$(filter %/test_$(T:test_%=%),$(UNIT)),$(UNIT))
 	$(if $^,,$(error no unit or contract test named $(T)))
@@ -169,19 +171,19 @@ bats: all tests
 
 try:
 	@tests/lib/deps.sh build try
-	+@$(MAKE) --no-print-directory all
+	+@$(SUBMAKE) all
 	@tests/lib/try.sh $(B)/bin
 # BENCH holds options, as in: make bench BENCH='--quick --only tree'
 bench:
 	@tests/lib/deps.sh build bench
-	+@$(MAKE) --no-print-directory all $(HELPERS) $(PROXY)
+	+@$(SUBMAKE) all $(HELPERS) $(PROXY)
 	@tests/bench/bench --build $(B) $(BENCH)
 
 # FUZZ_SECONDS for each fuzzer, beginning with the corpus that is kept beside it.
 FUZZ_SECONDS ?= 60
 fuzz:
 	@tests/lib/deps.sh build fuzz test
-	+@$(MAKE) --no-print-directory CC=clang SAN=1 FUZZ=1 B=build-fuzz fuzzers
+	+@$(SUBMAKE) CC=clang SAN=1 FUZZ=1 B=build-fuzz fuzzers
 fuzzers: $(FUZZERS)
 	@set -e; for f in $^; do name=$${f##*/fuzz_}; mkdir -p $(B)/corpus/$$name; echo "  FUZZ    $$name"; \
 		$$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 -artifact_prefix=$(B)/corpus/$$name- \
@@ -201,7 +203,7 @@ lint:
 	$(Q)clang-format --dry-run -Werror $(C_FILES)
 	$(Q)shellcheck $(SCRIPTS)
 	$(if $(MANUALS),$(Q)mandoc -T lint -W warning $(MANUALS))
-	+@$(MAKE) --no-print-directory --keep-going $(TIDY)
+	+@$(SUBMAKE) --keep-going $(TIDY)
 .PHONY: $(TIDY)
 $(TIDY): tidy/%: %
 	$(if $(V),,@echo '  TIDY    $<')

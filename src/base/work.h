@@ -12,7 +12,7 @@
  *
  * All functions are the owner's (one thread at a time); only run() is called by the workers. A pool does not cross a
  * fork: make it afterwards, as a process that forked before may well do. Threads inherit the sandbox of the thread
- * that submits, and have all signals blocked.
+ * that submits, have all signals blocked, and stacks of 512 KiB.
  */
 
 #include <stddef.h>

@@ -45,6 +45,9 @@ int tls_stream_new(struct tls_ctx *ctx, int fd, struct stream **stream_out, stru
  */
 int tls_handshake(struct stream *s, struct cfs_err *err);
 
+/* The same, waiting up to the deadline (base/time.h); CFS_ETIMEDOUT then. */
+int tls_handshake_until(struct stream *s, uint64_t deadline, struct cfs_err *err);
+
 /* The fingerprint of the peer's key, after the handshake; false when the peer showed none. */
 bool tls_peer_fingerprint(const struct stream *s, struct sha256 *out);
 

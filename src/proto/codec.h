@@ -12,16 +12,14 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/err.h"
 #include "proto/ops.h"
 
 /* Longest STR. */
 #define CODEC_STR_MAX 65535
 
-/* Bytes that msg (a struct m_… of desc) takes when encoded; 0 for one that cannot be (and for an empty one). */
-size_t codec_size(const struct msg_desc *desc, const void *msg);
-
 /*
- * Appends msg's encoding to out. Returns 0, CFS_EINVAL (a string above CODEC_STR_MAX) or CFS_ENOMEM; out is then as
+ * Appends the encoding of msg (a struct m_… of desc) to out. Returns 0, CFS_EINVAL (a string above CODEC_STR_MAX) or CFS_ENOMEM; out is then as
  * before. Lists are copied in as the bytes they are.
  */
 int codec_encode(const struct msg_desc *desc, const void *msg, struct buf *out);

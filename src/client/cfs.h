@@ -58,9 +58,17 @@ struct cfs_options {
 	const char *password; /* sign in by password instead of the key, or NULL */
 	uint64_t bwlimit;     /* bytes per second each way, 0: none */
 	bool no_reconnect;    /* after a cut every call fails with CFS_ENET */
+	/*
+	 * After a cut, how long to go on dialling before the calls that wait fail with CFS_ENET (the next call tries again);
+	 * 0: 3 s, which suits a command. A mount takes its timeout.
+	 */
+	unsigned reconnect_ms;
 };
 
-/* Dials, checks the pinned key, signs in. *out is closed with cfs_close(). */
+/*
+ * Dials, checks the pinned key, signs in. *out is closed with cfs_close(). A connection may have a thread of its own, so
+ * it does not survive a fork: connect afterwards.
+ */
 int cfs_connect(const struct cfs_profile *p, const struct cfs_options *o, struct cfs **out,
 		struct cfs_err *err);
 /* Ends at once: calls under way fail with CFS_ECANCELED. NULL accepted. */

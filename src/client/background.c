@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * The background thread: leads while requests are under way and nobody waits for any, and keeps an idle line alive.
+ * It is started by the first need for it.
+ */
+
+#include <signal.h>
+
+#include "base/time.h"
+#include "client/call.h"
+#include "client/conn.h"
+
+static bool
+should_lead(const struct cfs *c)
+{
+	return c->leader == NULL && c->waiters == NULL && c->flying.first != NULL;
+}
+
+static uint64_t
+heartbeat_due_ns(const struct cfs *c)
+{
+	return c->tx_ns + (uint64_t)c->heartbeat_ms / 2 * (uint64_t)NS_PER_MS;
+}
+
+static void
+sleep_until(struct cfs *c, uint64_t mono_ns)
+{
+	uint64_t now = now_mono_ns();
+	uint64_t ns = mono_ns > now ? mono_ns - now : 0;
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	ns += (uint64_t)until.tv_nsec;
+	until.tv_sec += (time_t)(ns / (uint64_t)NS_PER_S);
+	until.tv_nsec = (long)(ns % (uint64_t)NS_PER_S);
+	c->thread_asleep = true;
+	pthread_cond_timedwait(&c->thread_cond, &c->lock, &until);
+	c->thread_asleep = false;
+}
+
+static void *
+background_main(void *arg)
+{
+	struct cfs *c = arg;
+
+	pthread_mutex_lock(&c->lock);
+	while (!c->closing) {
+		if (should_lead(c)) {
+			c->leader = &c->background;
+			conn_lead(c, &c->background);
+			if (c->leader == &c->background)
+				c->leader = NULL;
+			if (c->leader == NULL && c->waiters != NULL)
+				pthread_cond_signal(&c->waiters->cond);
+		} else if (c->link.stream != NULL && now_mono_ns() >= heartbeat_due_ns(c)) {
+			conn_ping(c);
+			c->tx_ns = now_mono_ns();
+		} else {
+			sleep_until(c, c->link.stream != NULL
+					   ? heartbeat_due_ns(c)
+					   : now_mono_ns() + (uint64_t)NS_PER_S * 60);
+		}
+	}
+	pthread_mutex_unlock(&c->lock);
+	return NULL;
+}
+
+static void
+start_thread(struct cfs *c)
+{
+	sigset_t all, old;
+
+	/* Signals are for the program's own threads. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	c->thread_runs = pthread_create(&c->thread, NULL, background_main, c) == 0;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+void
+background_nudge(struct cfs *c)
+{
+	if (c->closing)
+		return;
+	if (!c->thread_runs)
+		start_thread(c);
+	else if (c->thread_asleep && should_lead(c))
+		pthread_cond_signal(&c->thread_cond);
+}
+
+void
+background_stop(struct cfs *c)
+{
+	if (!c->thread_runs)
+		return;
+	pthread_mutex_lock(&c->lock);
+	pthread_cond_signal(&c->thread_cond);
+	pthread_mutex_unlock(&c->lock);
+	conn_kick(c);
+	pthread_join(c->thread, NULL);
+	c->thread_runs = false;
+}

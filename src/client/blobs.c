@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "client/blobs.h"
+
+#include <stdlib.h>
+
+#include "client/conn.h"
+
+struct blob *
+blob_new(struct cfs *c)
+{
+	struct blob *b = calloc(1, sizeof(*b));
+
+	if (b == NULL)
+		return NULL;
+	b->refs = 1;
+	pthread_mutex_lock(&c->lock);
+	b->tag = ++c->changes.last_tag;
+	pthread_mutex_unlock(&c->lock);
+	return b;
+}
+
+struct blob *
+blob_ref(struct blob *b)
+{
+	b->refs++;
+	return b;
+}
+
+void
+blob_unref(struct blob *b)
+{
+	if (b != NULL && --b->refs == 0)
+		free(b);
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CFS_CLIENT_CONN_H
+#define CFS_CLIENT_CONN_H
+
+/*
+ * One connection, used by any number of threads; what struct cfs is inside.
+ *
+ * There is no I/O thread on the way of a call. The first thread that waits for an answer leads: it polls, reads, and
+ * hands the answers out to all; the others sleep, each on a condition of its own. A leader that has its answer passes
+ * the lead on. Only when requests are under way and nobody waits does a background thread lead, and a waiter that
+ * comes takes the lead from it at once, so a lone round trip never pays for a wake-up.
+ *
+ * c->lock guards everything in here, the stream included; it is never held in poll(), in dialling or in a callback of
+ * the user's. "Locked" below means that the caller holds it.
+ */
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "client/bucket.h"
+#include "client/cfs.h"
+#include "client/changes.h"
+#include "client/link.h"
+
+struct call;
+
+#define CONN_BUCKETS      256u
+#define CONN_WAIT_FDS     8u
+#define CONN_RECONNECT_MS 3000u
+
+/* A thread that waits, on its own stack. Set ready, arg and fd; the rest is conn.c's. */
+struct waiter {
+	bool (*ready)(void *arg); /* asked locked */
+	void *arg;
+	int fd; /* also awaited: ready() is asked again when it becomes readable; -1: none */
+	unsigned interrupts; /* c->interrupts from which on an interruption counts */
+	pthread_cond_t cond;
+	struct waiter *next, **prev;
+};
+
+/* Calls in the order of their submission. */
+struct call_queue {
+	struct call *first, **last;
+};
+
+struct cfs {
+	pthread_mutex_t lock;
+	struct cfs_profile profile;
+	struct cfs_options options;
+	char *user, *program, *password;
+	struct cfs_identity who;
+	uint32_t max_frame;
+	uint32_t heartbeat_ms;
+
+	/* the line; link.stream NULL: down */
+	struct dialer *dialer;
+	struct sign_in sign_in; /* for the next lines; its strings are the members above */
+	struct link link;
+	bool pinging;          /* a heartbeat is under way */
+	uint64_t expire_ns;    /* conn_expire() has nothing to do before */
+	bool dialling;         /* a leader is at it, without the lock */
+	uint64_t down_ns;      /* since when it is down */
+	uint64_t retry_ns;     /* not to be dialled before */
+	unsigned dial_count;   /* attempts since then */
+	struct cfs_err lost;   /* why it is down */
+	uint64_t rx_ns;        /* last byte received */
+	uint64_t rx_useful_ns; /* last byte that was no heartbeat's */
+	uint64_t tx_ns;        /* last byte sent */
+
+	/* requests */
+	uint64_t last_number;
+	struct call *table[CONN_BUCKETS]; /* by number: sent or to be sent, not answered */
+	struct call_queue flying;         /* the same in order */
+	size_t flying_count;
+	struct call_queue tx_fast,
+	    tx_bulk;              /* to be sent: small requests pass bulk, changes never pass */
+	struct call_queue tx_now; /* order on the wire is settled, the first perhaps half sent */
+	size_t tx_now_bytes;
+	struct call *rx_call; /* whose reply is being received */
+	bool tx_unflushed;    /* bytes may be left in the stream's own buffer */
+	struct call *spare;   /* kept for reuse */
+	unsigned spare_count;
+	struct bucket tx_bucket, rx_bucket;
+
+	struct changes changes;
+
+	/* who leads */
+	struct waiter *leader; /* NULL: nobody; BACKGROUND: the thread */
+	struct waiter background;
+	struct waiter *waiters; /* all that wait but the background */
+	int wake_fd;            /* eventfd: ends a poll */
+	atomic_uint interrupts;
+	unsigned interrupts_seen; /* those that all waiters were woken for */
+	bool closing;
+	unsigned users; /* threads inside */
+
+	pthread_t thread;
+	bool thread_runs;
+	bool thread_asleep;
+	pthread_cond_t thread_cond;
+
+	struct user_names *names;
+};
+
+/* Makes the parts of a struct cfs that conn.c owns; 0 or a code. */
+int conn_init(struct cfs *c, struct cfs_err *err);
+/* Frees them; nobody may be inside any more. */
+void conn_fini(struct cfs *c);
+
+/* Prepares a waiter; interruptions from now on count. */
+void waiter_init(struct waiter *w, struct cfs *c, bool (*ready)(void *arg), void *arg, int fd);
+/*
+ * Locked. Waits until w->ready(), working the connection meanwhile if nobody else does. Returns 0, or CFS_ECANCELED
+ * after cfs_interrupt() or cfs_close(). Calls end by themselves when they time out or the line is lost, so waiting for calls ends.
+ */
+int conn_wait(struct cfs *c, struct waiter *w, struct cfs_err *err);
+/* Locked. Has the waiter look again; all of them. */
+void waiter_wake(struct waiter *w);
+void conn_wake_all(struct cfs *c);
+/* Locked or not: ends a poll that is under way. */
+void conn_kick(struct cfs *c);
+
+/* Locked. Moves what can be moved without waiting. A broken line is noted (conn_lost()), calls stay in flight. */
+void conn_input(struct cfs *c);
+void conn_output(struct cfs *c);
+/* Locked. Whether conn_output() has anything to do. */
+bool conn_has_output(const struct cfs *c);
+
+/* Locked. Puts a call on its way, and out at once as far as that goes without waiting. */
+void conn_submit(struct cfs *c, struct call *k);
+/* Locked. The call is in flight no more. */
+void conn_remove(struct cfs *c, struct call *k);
+/* Locked. Queues a call that is in flight for sending. */
+void conn_queue(struct cfs *c, struct call *k);
+/* Locked. The owner of the call wants no answer any more: bytes still to come for it are dropped. */
+void conn_forget(struct cfs *c, struct call *k);
+/* Locked. Sends a heartbeat, unless one is under way. */
+void conn_ping(struct cfs *c);
+/* Locked, by the thread that leads. One round: waits for something to happen on the line and handles it. */
+void conn_lead(struct cfs *c, struct waiter *self);
+
+/* Locked. The line is broken: closes it; calls stay, to be repeated. */
+void conn_lost(struct cfs *c, const struct cfs_err *why);
+/* Locked; unlocks while dialling. Makes the line anew and sends again what was not answered; fails calls when it is time to. */
+void conn_redial(struct cfs *c);
+/* Locked. Ends every call that waits, with this error. */
+void conn_fail_all(struct cfs *c, const struct cfs_err *why);
+/* Locked. Ends calls whose time is over; a line that is silent for too long is lost. Says when to come again, in ms. */
+int conn_expire(struct cfs *c);
+
+/* Locked. Starts or wakes the background thread if requests are under way and nobody waits. */
+void background_nudge(struct cfs *c);
+/* Not locked. Ends the thread. */
+void background_stop(struct cfs *c);
+
+#endif

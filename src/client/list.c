@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Directories: pages of entries, the next one asked for while the last one is handed out. */
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "client/attr.h"
+#include "client/call.h"
+#include "proto/codec.h"
+
+#define PAGE_BYTES (256u * 1024)
+
+static int
+ask_page(struct cfs *c, struct cfs_ref dir, uint64_t cookie, struct call **out, struct cfs_err *err)
+{
+	struct m_readdir_req req = {
+	    .dir = dir.ino, .gen = dir.gen, .cookie = cookie, .max_bytes = PAGE_BYTES};
+	int rc = call_new(c, OP_READDIR, &req, out, err);
+
+	if (rc == 0)
+		rc = call_start(*out, err);
+	return rc;
+}
+
+static uint64_t
+last_cookie(struct list entries, uint64_t none)
+{
+	struct m_dirent e = {.cookie = none};
+
+	while (list_next(&entries, &e))
+		continue;
+	return e.cookie;
+}
+
+static int
+give_page(struct list entries,
+	  int (*each)(void *arg, const char *name, uint64_t cookie, const struct cfs_attr *attr),
+	  void *arg)
+{
+	struct m_dirent e;
+	struct cfs_attr attr;
+	char name[256];
+	int rc = 0;
+
+	while (rc == 0 && list_next(&entries, &e)) {
+		size_t n = min_size(e.name.len, sizeof(name) - 1);
+
+		memcpy(name, e.name.p, n);
+		name[n] = '\0';
+		attr_from_wire(&attr, &e.attr);
+		rc = each(arg, name, e.cookie, &attr);
+	}
+	return rc;
+}
+
+int
+cfs_readdir(struct cfs *c, struct cfs_ref dir, uint64_t cookie,
+	    int (*each)(void *arg, const char *name, uint64_t cookie, const struct cfs_attr *attr),
+	    void *arg, bool *eof_out, uint64_t *parent_out, struct cfs_err *err)
+{
+	struct call *now = NULL, *next = NULL;
+	struct m_readdir_rep rep = {0};
+	int rc = ask_page(c, dir, cookie, &now, err);
+
+	if (eof_out != NULL)
+		*eof_out = false;
+	while (rc == 0) {
+		rc = call_await(now, &rep, err);
+		if (rc < 0)
+			break;
+		if (parent_out != NULL)
+			*parent_out = rep.parent;
+		if (rep.eof == 0) {
+			if (rep.entries.count == 0) {
+				rc = err_set(err, CFS_EPROTO, "an empty page in mid-directory");
+				break;
+			}
+			cookie = last_cookie(rep.entries, cookie);
+			rc = ask_page(c, dir, cookie, &next, err);
+			if (rc < 0)
+				break;
+		}
+		rc = give_page(rep.entries, each, arg);
+		call_free(now);
+		now = next;
+		next = NULL;
+		if (rc == 0 && rep.eof != 0) {
+			if (eof_out != NULL)
+				*eof_out = true;
+			break;
+		}
+	}
+	call_free(now);
+	call_free(next);
+	return rc;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Calls that only look. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "client/attr.h"
+#include "client/call.h"
+#include "proto/codec.h"
+
+void
+attr_from_wire(struct cfs_attr *out, const struct m_attr *m)
+{
+	*out = (struct cfs_attr){
+	    .ref = {.ino = m->ino, .gen = m->gen},
+	    .type = (enum cfs_type)m->type,
+	    .mode = m->mode,
+	    .nlink = m->nlink,
+	    .uid = m->uid,
+	    .gid = m->gid,
+	    .size = m->size,
+	    .stored = m->stored,
+	    .version = m->version,
+	    .atime_ns = m->atime,
+	    .mtime_ns = m->mtime,
+	    .ctime_ns = m->ctime,
+	    .btime_ns = m->btime,
+	    .owner = m->owner,
+	    .uploader = m->uploader,
+	    .rdev = m->rdev,
+	    .promise_ms = m->promise_ms,
+	};
+}
+
+static int
+walk(struct cfs *c, const char *path, uint32_t flags, struct cfs_place *out, struct cfs_err *err)
+{
+	struct m_walk_req req = {.base = c->who.home, .path = str_from(path), .flags = flags};
+	struct m_walk_rep rep;
+	struct call *k;
+	int rc = call_new(c, OP_WALK, &req, &k, err);
+
+	if (rc == 0)
+		rc = call_run(k, &rep, err);
+	if (rc == 0) {
+		memset(out, 0, sizeof(*out));
+		out->found = rep.found != 0;
+		if (out->found)
+			attr_from_wire(&out->attr, &rep.attr);
+		out->parent = (struct cfs_ref){.ino = rep.parent, .gen = rep.parent_gen};
+		out->parent_owner = rep.parent_owner;
+		memcpy(out->name, rep.name.p, min_size(rep.name.len, sizeof(out->name) - 1));
+	}
+	call_free(k);
+	return rc;
+}
+
+int
+cfs_stat(struct cfs *c, const char *path, bool nofollow, struct cfs_attr *out, struct cfs_err *err)
+{
+	struct cfs_place place;
+	int rc = walk(c, path, nofollow ? 1 : 0, &place, err);
+
+	if (rc == 0 && !place.found)
+		rc = err_code(err, CFS_ENOENT);
+	if (rc == 0)
+		*out = place.attr;
+	return rc;
+}
+
+int
+cfs_place(struct cfs *c, const char *path, bool nofollow, struct cfs_place *out,
+	  struct cfs_err *err)
+{
+	return walk(c, path, nofollow ? 3 : 2, out, err);
+}
+
+int
+cfs_lookup_data(struct cfs *c, struct cfs_ref dir, const char *name, struct cfs_attr *out,
+		void *data, size_t *data_len, bool *has_data, struct cfs_err *err)
+{
+	struct m_lookup_req req = {.dir = dir.ino, .gen = dir.gen, .name = str_from(name)};
+	struct m_lookup_rep rep;
+	struct call *k;
+	int rc;
+
+	if (data != NULL)
+		req.data_max = (uint32_t)min_size(*data_len, CFS_INLINE_MAX);
+	rc = call_new(c, OP_LOOKUP, &req, &k, err);
+	if (rc == 0) {
+		if (data != NULL)
+			call_take_bulk(k, data, req.data_max);
+		rc = call_run(k, &rep, err);
+	}
+	if (rc == 0) {
+		attr_from_wire(out, &rep.attr);
+		if (data != NULL) {
+			*has_data = rep.has_data != 0 && k->dst_len == rep.attr.size;
+			*data_len = *has_data ? k->dst_len : 0;
+		}
+	}
+	call_free(k);
+	return rc;
+}
+
+int
+cfs_lookup(struct cfs *c, struct cfs_ref dir, const char *name, struct cfs_attr *out,
+	   struct cfs_err *err)
+{
+	return cfs_lookup_data(c, dir, name, out, NULL, NULL, NULL, err);
+}
+
+int
+cfs_getattr(struct cfs *c, struct cfs_ref ref, struct cfs_attr *out, struct cfs_err *err)
+{
+	struct m_inode_req req = {.ino = ref.ino, .gen = ref.gen};
+	struct m_attr_rep rep;
+	int rc = call_simple(c, OP_GETATTR, &req, &rep, err);
+
+	if (rc == 0)
+		attr_from_wire(out, &rep.attr);
+	return rc;
+}
+
+int
+cfs_readlink(struct cfs *c, struct cfs_ref ref, char buf[4096], struct cfs_err *err)
+{
+	struct m_inode_req req = {.ino = ref.ino, .gen = ref.gen};
+	struct m_readlink_rep rep;
+	struct call *k;
+	int rc = call_new(c, OP_READLINK, &req, &k, err);
+
+	if (rc == 0)
+		rc = call_run(k, &rep, err);
+	if (rc == 0) {
+		size_t n = min_size(rep.target.len, 4095);
+
+		memcpy(buf, rep.target.p, n);
+		buf[n] = '\0';
+	}
+	call_free(k);
+	return rc;
+}
+
+int
+cfs_statfs(struct cfs *c, struct cfs_space *out, struct cfs_err *err)
+{
+	struct m_empty req = {0};
+	struct m_statfs_rep rep;
+	int rc = call_simple(c, OP_STATFS, &req, &rep, err);
+
+	if (rc == 0)
+		*out = (struct cfs_space){
+		    .total_bytes = rep.total_bytes,
+		    .free_bytes = rep.free_bytes,
+		    .used_bytes = rep.used_bytes,
+		    .files = rep.files,
+		};
+	return rc;
+}
+
+int
+cfs_sum(struct cfs *c, struct cfs_ref ref, struct sha256 *out, uint64_t *version_out,
+	struct cfs_err *err)
+{
+	struct m_inode_req req = {.ino = ref.ino, .gen = ref.gen};
+	struct m_sum_rep rep;
+	int rc = call_simple(c, OP_SUM, &req, &rep, err);
+
+	if (rc < 0)
+		return rc;
+	*out = rep.hash;
+	if (version_out != NULL)
+		*version_out = rep.version;
+	return 0;
+}

@@ -73,6 +73,10 @@ select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const u
 static bool
 configure(SSL_CTX *c, const struct tls_key *key)
 {
+	/* Not literals: the library's macros cast const away. */
+	char signatures[] = SIGNATURES;
+	char groups[] = "X25519:P-256";
+
 	SSL_CTX_set_mode(c, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 				SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
@@ -83,8 +87,8 @@ configure(SSL_CTX *c, const struct tls_key *key)
 	SSL_CTX_set_cert_verify_callback(c, verify, NULL);
 	if (SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION) != 1 ||
 	    SSL_CTX_set_ciphersuites(c, SUITES) != 1 ||
-	    SSL_CTX_set1_sigalgs_list(c, SIGNATURES) != 1 ||
-	    SSL_CTX_set1_groups_list(c, "X25519:P-256") != 1)
+	    SSL_CTX_set1_sigalgs_list(c, signatures) != 1 ||
+	    SSL_CTX_set1_groups_list(c, groups) != 1)
 		return false;
 	return !key || (SSL_CTX_use_certificate(c, key->cert) == 1 &&
 			SSL_CTX_use_PrivateKey(c, key->pkey) == 1);

@@ -242,4 +242,4 @@ install: all
 	ln -sf $(PREFIX)/bin/cfs-mount $(DESTDIR)$(MOUNTHELPERDIR)/mount.cfs
 
 clean:
-	rm -rf build build-san build-tsan build-fuzz
+	rm -rf build build-san build-tsan build-fuzz build-clang

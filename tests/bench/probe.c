@@ -200,7 +200,7 @@ latency(const char *what, const char *dir, size_t count)
 		took[i] = now_us() - start;
 	}
 	qsort(took, count, sizeof *took, compare_doubles);
-	printf("%.1f %.1f\n", took[count / 2], took[count * 99 / 100]);
+	printf("%.1f %.1f\n", took[count / 2], took[(count * 99 + 99) / 100 - 1]);
 	free(took);
 	free(order);
 }

@@ -57,7 +57,7 @@ function ratio(s, r, limits, i, p, x, best, cfs) {
 	return sprintf("%.2f", unit[s, r] == "MiB/s" ? cfs / best : best / cfs)
 }
 
-function table(s, i, j, limits, cell) {
+function table(s, i, j, limits, cell, r) {
 	for (i = 1; i <= peers[s]; i++)
 		limits += peer[s, i] in is_limit
 	printf "\n| %s |", s
@@ -73,7 +73,10 @@ function table(s, i, j, limits, cell) {
 			cell = s SUBSEP row[s, j] SUBSEP peer[s, i]
 			printf " %s |", count[cell] ? pretty(median(cell)) : "–"
 		}
-		printf " %s |", ratio(s, row[s, j], 0)
+		r = ratio(s, row[s, j], 0)
+		printf " %s |", r
+		if (r != "–" && r < 1)
+			behind = behind (behind ? "; " : "") s ": " row[s, j] " (" r ")"
 		if (limits)
 			printf " %s |", ratio(s, row[s, j], 1)
 		printf "\n"
@@ -83,4 +86,6 @@ function table(s, i, j, limits, cell) {
 END {
 	for (n = 1; n <= sections; n++)
 		table(section[n])
+	if (behind)
+		printf "\nBehind the best peer in: %s\n", behind
 }

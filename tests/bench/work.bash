@@ -74,12 +74,15 @@ mounts() { # the peers that can mount
 	done
 }
 
-mount_fresh() { # PEER: mounts it anew, so that the client knows nothing
+# Mounts it anew, so that the client knows nothing. sshfs mounts first and connects then, so the mount
+# is asked for its free space, which is no knowledge that any of the work uses.
+mount_fresh() { # PEER
 	unmount_now "$1"
 	mkdir -p "$mnt/$1"
 	"$1_mount"
 	mount_pid=$pid
 	await is_mounted "$mnt/$1" || { say "$1 does not mount"; cat "$log/mount-$1.err" >&2; return 1; }
+	timeout 20 stat -f "$mnt/$1" >>"$log/work.out"
 }
 
 unmount_now() { # PEER

@@ -31,7 +31,10 @@ int db_exec(struct db *db, const char *sql, struct cfs_err *err);
 /* The prepared statement, reset and unbound, ready to bind. NULL with err set. Owned by db. */
 struct db_stmt *db_use(struct db *db, const struct db_sql *sql, struct cfs_err *err);
 
-/* Parameters count from 1. Blobs are not copied: they stay valid until db_done(). */
+/*
+ * Parameters count from 1. Blobs and texts are not copied: they stay valid until db_done(). All of these take the NULL
+ * of a failed db_use(); db_step() and db_run() then return its error.
+ */
 void db_bind_i64(struct db_stmt *st, int index, int64_t value);
 void db_bind_u64(struct db_stmt *st, int index, uint64_t value); /* kept as the same 64 bits */
 void db_bind_blob(struct db_stmt *st, int index, const void *data, size_t len);
@@ -50,10 +53,15 @@ struct bytes_view db_col_blob(struct db_stmt *st, int column);
 /* Ends the use; always called, also after errors; NULL accepted. */
 void db_done(struct db_stmt *st);
 
-/* Binds nothing, steps to the end: db_use + db_step + db_done for a bound statement; returns changed rows or a code. */
+/* For a bound statement: steps to the end and ends the use. Returns the number of changed rows or a code. */
 int db_run(struct db_stmt *st, struct cfs_err *err);
 
 int db_begin_write(struct db *db, struct cfs_err *err);
+
+/* A read transaction: what is read until db_end_read() comes from one state of the database. */
+int db_begin_read(struct db *db, struct cfs_err *err);
+void db_end_read(struct db *db);
+
 int db_commit(struct db *db, struct cfs_err *err);
 void db_rollback(struct db *db);
 int db_savepoint(struct db *db, struct cfs_err *err);
@@ -62,7 +70,18 @@ int db_savepoint_rollback(struct db *db, struct cfs_err *err);
 
 /* Makes everything committed durable. Any thread. */
 int db_sync(struct db *db, struct cfs_err *err);
-/* Moves the log into the database as far as readers allow. */
-int db_checkpoint(struct db *db, struct cfs_err *err);
+
+/*
+ * Moves the log into the database as far as readers allow. With reset it waits for them (5 s at most) and empties the
+ * log; the caller sees to it that nobody writes meanwhile. What cannot be moved now is no error.
+ */
+int db_checkpoint(struct db *db, bool reset, struct cfs_err *err);
+
+/* Bytes of the log file; 0 where there is none. */
+uint64_t db_log_bytes(const struct db *db);
+
+/* The engine's own check of its files: report() for each fault. Returns their number or a code. */
+int db_verify(struct db *db, void (*report)(void *arg, const char *fault), void *arg,
+	      struct cfs_err *err);
 
 #endif

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/blobfmt.h"
+#include "store/impl.h"
+
+/* A plan under construction. Inline data is an offset into bytes until the plan is complete. */
+struct planner {
+	struct store *s;
+	struct content_plan plan;
+	struct content_part *parts;
+	size_t cap;
+	struct buf bytes;
+	uint64_t next, end; /* of the file */
+	bool whole;
+	bool full; /* whole, and the next extent would have to be cut */
+};
+
+struct plan_memory {
+	struct content_plan plan; /* first: what the caller has */
+	unsigned char *bytes;
+};
+
+static int
+add_part(struct planner *p, const struct content_part *part, struct cfs_err *err)
+{
+	if (p->plan.count == p->cap) {
+		size_t cap = p->cap == 0 ? 4 : p->cap * 2;
+		struct content_part *parts = realloc(p->parts, cap * sizeof(*parts));
+
+		if (parts == NULL)
+			return err_code(err, CFS_ENOMEM);
+		p->parts = parts;
+		p->cap = cap;
+	}
+	p->parts[p->plan.count++] = *part;
+	p->plan.length += part->length;
+	p->next += part->length;
+	return 0;
+}
+
+static int
+add_hole(struct planner *p, uint64_t until, struct cfs_err *err)
+{
+	struct content_part hole = {.kind = PART_HOLE, .length = (uint32_t)(until - p->next)};
+
+	return until > p->next ? add_part(p, &hole, err) : 0;
+}
+
+static int
+add_inline(struct planner *p, const struct extent *e, uint32_t skip, uint32_t length,
+	   struct cfs_err *err)
+{
+	struct content_part part = {.kind = PART_INLINE, .length = length};
+	int rc;
+
+	if (buf_append(&p->bytes, (const unsigned char *)e->data.data + skip, length) != 0)
+		return err_code(err, CFS_ENOMEM);
+	/* The bytes passed their checksum: a hash of them is as good as a stored one. */
+	if (length == e->len) {
+		rc = sha256_once(p->s->sha, e->data.data, length, &part.hash);
+		if (rc != 0)
+			return err_code(err, rc);
+		part.has_hash = true;
+	}
+	return add_part(p, &part, err);
+}
+
+static int
+add_blob(struct planner *p, const struct extent *e, uint32_t blob_length, struct bytes_view sha,
+	 uint32_t skip, uint32_t length, struct cfs_err *err)
+{
+	struct content_part part = {
+	    .kind = PART_BLOB,
+	    .length = length,
+	    .blob = e->blob,
+	    .blob_offset = e->blob_off + skip,
+	    .blob_length = blob_length,
+	};
+
+	if (sha.len != sizeof(part.blob_hash.b) || part.blob_offset > blob_length ||
+	    length > blob_length - part.blob_offset)
+		return err_set(err, CFS_ECORRUPT, "bytes %llu to %llu: the blob is not what it was",
+			       (unsigned long long)e->off, (unsigned long long)(e->off + e->len));
+	memcpy(part.blob_hash.b, sha.data, sha.len);
+	if (length == blob_length) {
+		part.has_hash = true;
+		part.hash = part.blob_hash;
+	}
+	return add_part(p, &part, err);
+}
+
+/* The row's extent, from p->next on. */
+static int
+add_extent(struct planner *p, struct db_stmt *st, struct cfs_err *err)
+{
+	struct extent e;
+	int rc = extent_from_row(st, &e, err);
+
+	if (rc == 0)
+		rc = add_hole(p, max_u64(e.off, p->next), err);
+	if (rc != 0)
+		return rc;
+	uint32_t skip = (uint32_t)(p->next - e.off);
+	uint32_t length = (uint32_t)min_u64(e.len - skip, p->end - p->next);
+	if (p->whole && length < e.len - skip && p->plan.count > 0) {
+		p->full = true;
+		return 0;
+	}
+	if (e.kind == EXTENT_INLINE)
+		return add_inline(p, &e, skip, length, err);
+	return add_blob(p, &e, (uint32_t)db_col_u64(st, EXTENT_COLUMN_COUNT),
+			db_col_blob(st, EXTENT_COLUMN_COUNT + 1), skip, length, err);
+}
+
+static int
+collect(struct planner *p, uint64_t ino, struct cfs_err *err)
+{
+	static const struct db_sql sql = {
+	    "SELECT " EXTENT_COLUMNS ", b.length, b.sha FROM extent e LEFT JOIN blob b"
+	    " ON b.id = e.blob WHERE e.ino = ?1 AND e.off < ?3 AND e.off >="
+	    " COALESCE((SELECT max(p.off) FROM extent p WHERE p.ino = ?1 AND p.off <= ?2), ?2)"
+	    " AND e.off + e.len > ?2 ORDER BY e.off"};
+	struct db_stmt *st = db_use(p->s->db, &sql, err);
+	int rc;
+
+	db_bind_u64(st, 1, ino);
+	db_bind_u64(st, 2, p->next);
+	db_bind_u64(st, 3, p->end);
+	while ((rc = db_step(st, err)) == 1 && !p->full) {
+		rc = add_extent(p, st, err);
+		if (rc != 0)
+			break;
+	}
+	db_done(st);
+	if (rc < 0)
+		return rc;
+	return p->full ? 0 : add_hole(p, p->end, err);
+}
+
+/* Moves what was collected into memory of the caller's. */
+static int
+finish(struct planner *p, struct content_plan **plan_out, struct cfs_err *err)
+{
+	struct plan_memory *m = calloc(1, sizeof(*m));
+	size_t at = 0;
+
+	if (m == NULL)
+		return err_code(err, CFS_ENOMEM);
+	m->plan = p->plan;
+	m->plan.parts = p->parts;
+	m->bytes = buf_take(&p->bytes, NULL);
+	p->parts = NULL;
+	for (size_t i = 0; i < m->plan.count; i++) {
+		if (m->plan.parts[i].kind == PART_INLINE) {
+			m->plan.parts[i].data = m->bytes + at;
+			at += m->plan.parts[i].length;
+		}
+	}
+	*plan_out = &m->plan;
+	return 0;
+}
+
+int
+content_plan(struct store *s, const struct cred *cred, struct inode_ref ref, uint64_t offset,
+	     uint32_t length, uint64_t version, bool whole_extents, struct content_plan **plan_out,
+	     struct cfs_err *err)
+{
+	struct planner p = {.s = s, .bytes = BUF_INIT, .next = offset, .whole = whole_extents};
+	struct inode in;
+	bool began;
+	int rc = store_read_begin(s, &began, err);
+
+	*plan_out = NULL;
+	if (rc != 0)
+		return rc;
+	rc = content_get_file(s, cred, ref, &in, err);
+	if (rc == 0 && version != 0 && version != in.a.version)
+		rc = err_code(err, CFS_ECONFLICT);
+	if (rc == 0) {
+		p.plan.attr = in.a;
+		p.end = offset + min_u64(length, in.a.size > offset ? in.a.size - offset : 0);
+		if (p.end > p.next)
+			rc = collect(&p, in.a.ino, err);
+	}
+	store_read_end(s, began);
+	if (rc == 0)
+		rc = finish(&p, plan_out, err);
+	free(p.parts);
+	buf_fini(&p.bytes);
+	return rc;
+}
+
+void
+content_plan_free(struct content_plan *plan)
+{
+	struct plan_memory *m = (struct plan_memory *)(void *)plan;
+
+	if (m == NULL)
+		return;
+	free(m->plan.parts);
+	free(m->bytes);
+	free(m);
+}
+
+int
+content_read(struct store *s, const struct content_part *part, bool verify, void *dst,
+	     struct cfs_err *err)
+{
+	switch (part->kind) {
+	case PART_HOLE:
+		memset(dst, 0, part->length);
+		return 0;
+	case PART_INLINE:
+		memcpy(dst, part->data, part->length);
+		return 0;
+	case PART_BLOB:
+		return blobfmt_read(s->blobs, &part->blob, part->blob_length, part->blob_offset,
+				    part->length, verify ? &part->blob_hash : NULL, dst, err);
+	}
+	return err_code(err, CFS_EINVAL);
+}

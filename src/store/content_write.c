@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "store/impl.h"
+
+int
+content_get_file(struct store *s, const struct cred *cred, struct inode_ref ref, struct inode *out,
+		 struct cfs_err *err)
+{
+	int rc = inode_get(s, cred, ref, out, err);
+
+	if (rc == 0 && out->a.type != INODE_FILE)
+		rc = err_code(err, out->a.type == INODE_DIR ? CFS_EISDIR : CFS_EINVAL);
+	return rc;
+}
+
+int
+content_get_own_file(struct store *s, const struct cred *cred, struct inode_ref ref,
+		     struct inode *out, bool *unnamed_out, struct cfs_err *err)
+{
+	int rc = content_get_file(s, cred, ref, out, err);
+
+	return rc != 0 ? rc : inode_writable(s, cred, out, unnamed_out, err);
+}
+
+int
+content_span(uint64_t offset, const struct content_piece *pieces, size_t count, uint64_t *end_out,
+	     struct cfs_err *err)
+{
+	bool fits = true;
+
+	*end_out = offset;
+	for (size_t i = 0; i < count; i++)
+		fits = fits && add_u64(*end_out, pieces[i].length, end_out);
+	return fits && *end_out <= (uint64_t)STORE_FILE_MAX ? 0 : err_code(err, CFS_EFBIG);
+}
+
+bool
+content_only_holes(const struct content_piece *pieces, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (pieces[i].kind != PIECE_HOLE)
+			return false;
+	}
+	return true;
+}
+
+int
+content_changed(struct store *s, const struct cred *cred, struct inode *in, const struct inode *old,
+		bool unnamed, int64_t mtime_ns, struct cfs_err *err)
+{
+	int64_t now = store_now(s);
+	int rc;
+
+	in->a.mtime_ns = mtime_ns != 0 ? mtime_ns : now;
+	in->a.ctime_ns = now;
+	in->a.uploader = cred->user;
+	/* Nobody has seen a version of what has no name yet. */
+	in->a.version += unnamed ? 0 : 1;
+	rc = inode_clear_sum(s, in->a.ino, err);
+	return rc != 0 ? rc : inode_update(s, in, old, err);
+}
+
+int
+content_write(struct store *s, const struct cred *cred, struct inode_ref ref, bool append,
+	      uint64_t offset, int64_t mtime_ns, const struct content_piece *pieces, size_t count,
+	      uint64_t *offset_out, struct inode_attr *out, struct cfs_err *err)
+{
+	uint64_t end, freed = 0, added;
+	struct inode in, old;
+	bool unnamed;
+	int rc = store_need_txn(s, err);
+
+	if (rc == 0)
+		rc = content_get_own_file(s, cred, ref, &in, &unnamed, err);
+	if (rc == 0 && !content_only_holes(pieces, count))
+		rc = space_check(s, err);
+	if (rc != 0)
+		return rc;
+	old = in;
+	if (append)
+		offset = in.a.size;
+	rc = content_span(offset, pieces, count, &end, err);
+	if (rc == 0 && offset < in.a.size)
+		rc = extents_punch(s, in.a.ino, offset, min_u64(end, in.a.size), &freed, err);
+	if (rc == 0)
+		rc = extents_place(s, in.a.owner, in.a.ino, offset, pieces, count, &added, &end,
+				   err);
+	if (rc != 0)
+		return rc;
+	in.a.stored = in.a.stored - freed + added;
+	in.a.size = max_u64(in.a.size, end);
+	rc = content_changed(s, cred, &in, &old, unnamed, mtime_ns, err);
+	*offset_out = offset;
+	*out = in.a;
+	return rc;
+}
+
+int
+content_sum_get(struct store *s, const struct cred *cred, struct inode_ref ref,
+		struct sha256 *sum_out, uint64_t *version_out, uint64_t *size_out,
+		struct cfs_err *err)
+{
+	static const struct db_sql sql = {
+	    "SELECT sum FROM inode WHERE ino = ?1 AND sum_version = version"};
+	struct db_stmt *st;
+	struct inode in;
+	bool began;
+	int rc = store_read_begin(s, &began, err);
+
+	if (rc != 0)
+		return rc;
+	rc = content_get_file(s, cred, ref, &in, err);
+	if (rc == 0) {
+		*version_out = in.a.version;
+		*size_out = in.a.size;
+		st = db_use(s->db, &sql, err);
+		db_bind_u64(st, 1, in.a.ino);
+		rc = db_step(st, err);
+		if (rc == 1) {
+			struct bytes_view sum = db_col_blob(st, 0);
+
+			if (sum.len == sizeof(sum_out->b))
+				memcpy(sum_out->b, sum.data, sum.len);
+			else
+				rc = 0;
+		}
+		db_done(st);
+	}
+	store_read_end(s, began);
+	return rc;
+}
+
+int
+content_sum_set(struct store *s, struct inode_ref ref, uint64_t version, const struct sha256 *sum,
+		struct cfs_err *err)
+{
+	static const struct db_sql sql = {"UPDATE inode SET sum = ?4, sum_version = ?3"
+					  " WHERE ino = ?1 AND gen = ?2 AND version = ?3"};
+	struct db_stmt *st;
+	int rc = store_need_txn(s, err);
+
+	if (rc != 0)
+		return rc;
+	st = db_use(s->db, &sql, err);
+	db_bind_u64(st, 1, ref.ino);
+	db_bind_u64(st, 2, ref.gen);
+	db_bind_u64(st, 3, version);
+	db_bind_blob(st, 4, sum->b, sizeof(sum->b));
+	rc = db_run(st, err);
+	return rc < 0 ? rc : 0;
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CFS_STORE_IMPL_H
+#define CFS_STORE_IMPL_H
+
+/*
+ * What the files of the store share among themselves, and nobody else. Functions return 0 or a code unless said
+ * otherwise; those marked "change" need an open transaction.
+ */
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/buf.h"
+#include "base/time.h"
+#include "store/blob.h"
+#include "store/changes.h"
+#include "store/content.h"
+#include "store/db.h"
+#include "store/names.h"
+#include "store/store.h"
+
+#define BALLAST_BYTES (8u * 1024 * 1024)
+
+/* ---- shared.c: what processes share --------------------------------------------------------------------------------- */
+
+struct store_shared {
+	/*
+	 * Robust and process-shared. A glibc mutex lets whoever asks next overtake those who sleep; whoever wants `write`
+	 * first holds `next`, so that a process in a loop of transactions gets in line behind one that waits.
+	 */
+	pthread_mutex_t next, write, flush;
+	_Atomic uint64_t committed; /* number of the last commit; grows under `write` */
+	_Atomic uint64_t
+	    durable;         /* everything up to here is on stable storage; grows under `flush` */
+	_Atomic bool failed; /* a flush failed: read-only until all processes are new */
+	_Atomic bool
+	    ballast_gone; /* the disk was full: content is refused until the keeper has made it again */
+};
+
+int shared_lock_write(struct store_shared *sh, struct cfs_err *err);
+void shared_unlock_write(struct store_shared *sh);
+/* CFS_EREADONLY after a failed flush. */
+int shared_check_writable(const struct store_shared *sh, struct cfs_err *err);
+
+/* ---- store.c: the handle ---------------------------------------------------------------------------------------------- */
+
+/* Changes of `usage` that the running transaction has not written yet. */
+struct usage_delta {
+	uint64_t owner; /* 0: empty */
+	int64_t bytes, files;
+};
+
+/* The stream of the running transaction: read once, written once (the write mutex keeps others away). */
+struct stream_cache {
+	bool loaded, dirty;
+	struct id128 stream;
+	uint64_t user, epoch, last_seq, ack;
+};
+
+struct store {
+	const struct store_conf *conf;
+	struct store_shared *shared;
+	bool memory;
+	int dir_fd; /* the store's directory; -1 in memory */
+	struct blob_backend *blobs;
+	struct id128 id;
+	uint32_t gen;
+	int64_t clock_shift_ns; /* 0 but in tests of what takes days */
+
+	pthread_mutex_t db_lock; /* db and flushing, which store_sync() looks at from any thread */
+	struct db *db;           /* NULL while idle; only the store's own thread sets it */
+	unsigned flushing;
+
+	bool in_txn, in_read;
+	bool content_refused;
+	struct stream_cache stream;
+	struct usage_delta usage, usage_saved;
+
+	/* Numbers reserved for entries of links and the like: of this process, or of this transaction while fresh. */
+	uint64_t next_number, end_number;
+	bool numbers_fresh;
+
+	/* The last range that a create used; ranges do not change. */
+	struct id128 range_stream;
+	uint64_t range_first, range_end;
+
+	/* Path of the directory that the attic noted last, within one transaction. */
+	uint64_t path_dir;
+	struct buf path;
+
+	struct sha256_ctx *sha;
+};
+
+/* Opens the database if it is not. Every verb begins with it, with store_read_begin() or with store_need_txn(). */
+int store_need_db(struct store *s, struct cfs_err *err);
+/* CFS_EFAIL where a change is called outside a transaction. */
+int store_need_txn(struct store *s, struct cfs_err *err);
+/*
+ * One state of the database for all that is read until store_read_end(); inside a write transaction nothing to do. Always
+ * paired; *began says whether there is something to end.
+ */
+int store_read_begin(struct store *s, bool *began, struct cfs_err *err);
+void store_read_end(struct store *s, bool began);
+
+/* Flushes the database's log in a process that has the database closed. Any thread. */
+int store_flush_closed(struct store *s, struct cfs_err *err);
+
+int64_t store_now(const struct store *s);
+
+/* Statements whose parameters are all numbers, bound in order. The number of changed rows, or a code. */
+int sql_run(struct store *s, const struct db_sql *sql, const uint64_t *args, size_t count,
+	    struct cfs_err *err);
+/* The first column of the first row: 1 and *value_out, 0 if there is no row, or a code. */
+int sql_get(struct store *s, const struct db_sql *sql, const uint64_t *args, size_t count,
+	    uint64_t *value_out, struct cfs_err *err);
+
+#define SQL_ARGS(...)                                                                              \
+	(const uint64_t[]){__VA_ARGS__}, sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t)
+
+/* ---- space.c ------------------------------------------------------------------------------------------------------------ */
+
+int ballast_make(int dir_fd, struct cfs_err *err);
+/* Looks at the disk: gives up the ballast when it is nearly full, and sets content_refused. */
+void space_look(struct store *s);
+/* The engine ran out of space: gives up the ballast, so that the next attempt can delete. */
+void space_exhausted(struct store *s);
+/* CFS_ENOSPC where content is refused now. */
+int space_check(const struct store *s, struct cfs_err *err);
+/* The keeper's: makes the ballast again when there is room for it twice. */
+int space_restore(struct store *s, struct cfs_err *err);
+/* Whether the attic has to give way. */
+bool space_is_short(const struct store *s);
+
+/* change. Notes that owner has so many more bytes and inodes; written with the commit. */
+int usage_add(struct store *s, uint64_t owner, int64_t bytes, int64_t files, struct cfs_err *err);
+/* change. */
+int usage_flush(struct store *s, struct cfs_err *err);
+
+/* ---- changes.c ------------------------------------------------------------------------------------------------------------ */
+
+/* change. Writes the cached stream's state before the commit. */
+int stream_flush(struct store *s, struct cfs_err *err);
+/* change. A fresh number of the store's own, for entries and directories that no client numbered. */
+int number_take(struct store *s, uint64_t *number_out, struct cfs_err *err);
+/* change. A range out of the counter. */
+int number_reserve(struct store *s, uint64_t count, uint64_t *first_out, struct cfs_err *err);
+/* CFS_EINVAL if ino is not in a range of stream. */
+int number_check(struct store *s, const struct id128 *stream, uint64_t ino, struct cfs_err *err);
+
+/* ---- inode.c ---------------------------------------------------------------------------------------------------------------- */
+
+struct inode {
+	struct inode_attr a;
+	uint64_t parent, dent; /* one of its names; 0 for none */
+};
+
+/* Columns in the order that inode_from_row() takes them, of a table or alias i. */
+#define INODE_COLUMNS                                                                              \
+	"i.ino, i.gen, i.type, i.mode, i.nlink, i.uid, i.gid, i.size, i.stored, i.version, "       \
+	"i.atime, i.mtime, i.ctime, i.btime, i.owner, i.uploader, i.rdev, i.parent, i.dent"
+#define INODE_COLUMN_COUNT 19
+
+void inode_from_row(struct db_stmt *st, int first_column, struct inode *out);
+
+/* By number alone: 1, 0 if there is none, or a code. */
+int inode_find(struct store *s, uint64_t ino, struct inode *out, struct cfs_err *err);
+/* As clients name it, if cred may see it. CFS_ESTALE, CFS_ENOENT. gen 0 matches any. */
+int inode_get(struct store *s, const struct cred *cred, struct inode_ref ref, struct inode *out,
+	      struct cfs_err *err);
+/* As inode_get(), and a directory. CFS_ENOTDIR. */
+int inode_get_dir(struct store *s, const struct cred *cred, struct inode_ref ref, struct inode *out,
+		  struct cfs_err *err);
+/* As inode_get_dir(), and cred may change its entries. CFS_EDENIED. */
+int inode_get_own_dir(struct store *s, const struct cred *cred, struct inode_ref ref,
+		      struct inode *out, struct cfs_err *err);
+bool cred_sees(const struct cred *cred, uint64_t owner);
+bool cred_owns(const struct cred *cred, uint64_t owner);
+
+/* change. CFS_EINVAL if the number is used. target may be empty. Counts the usage if it has a name. */
+int inode_insert(struct store *s, const struct inode *in, struct bytes_view target,
+		 struct cfs_err *err);
+/* change. Writes every column but number, generation, type, birth, device and the sum, and the usage's difference to old. */
+int inode_update(struct store *s, const struct inode *in, const struct inode *old,
+		 struct cfs_err *err);
+/* CFS_EDENIED unless cred may change the inode: its owner, and for a file without a name who made it. */
+int inode_writable(struct store *s, const struct cred *cred, const struct inode *in,
+		   bool *unnamed_out, struct cfs_err *err);
+/* change. Forgets the stored sum: the content is another. */
+int inode_clear_sum(struct store *s, uint64_t ino, struct cfs_err *err);
+/* change. Removes the row and its extents. It has no name any more. */
+int inode_delete(struct store *s, uint64_t ino, struct cfs_err *err);
+/* change. A directory's counts and times after an entry came (+1), went (-1) or changed (0), and a subdirectory so too. */
+int inode_touch_dir(struct store *s, uint64_t dir, int entries, int subdirs, int64_t now,
+		    struct cfs_err *err);
+
+/* ---- dentry.c ----------------------------------------------------------------------------------------------------------------- */
+
+struct dentry {
+	uint64_t parent, id, ino;
+};
+
+/* CFS_EBADNAME, CFS_ENAMETOOLONG. */
+int dentry_check_name(struct bytes_view name, struct cfs_err *err);
+/* 1, 0 if there is none, or a code. */
+int dentry_find(struct store *s, uint64_t dir, struct bytes_view name, struct dentry *out,
+		struct cfs_err *err);
+/* The entry and its inode: 1, 0, or a code. */
+int dentry_find_inode(struct store *s, uint64_t dir, struct bytes_view name, struct dentry *d_out,
+		      struct inode *in_out, struct cfs_err *err);
+/* change. The row alone. CFS_EEXIST. */
+int dentry_insert(struct store *s, const struct dentry *d, struct bytes_view name,
+		  struct cfs_err *err);
+/* change. The row alone. */
+int dentry_delete(struct store *s, const struct dentry *d, struct cfs_err *err);
+/* change. in gets another entry: nlink, the name it is known by or an alias. The inode's row is the caller's to write. */
+int dentry_attach(struct store *s, struct inode *in, const struct dentry *d, struct cfs_err *err);
+/* change. The reverse. */
+int dentry_detach(struct store *s, struct inode *in, const struct dentry *d, struct cfs_err *err);
+/* Text for errors: the name, cut, safe to print. */
+#define NAME_TEXT_SIZE 64
+const char *name_text(char out[NAME_TEXT_SIZE], struct bytes_view name);
+
+/* ---- attic.c -------------------------------------------------------------------------------------------------------------------- */
+
+enum bury_reason {
+	BURY_REPLACED, /* put, cp or rename over the name: always kept */
+	BURY_REMOVED   /* unlink: kept unless it lived less than a minute */
+};
+
+/*
+ * change. An entry of the inode was taken away (dentry_detach() was done, the row is not written): writes the inode, and
+ * if that was its last name puts it into the attic or among the orphans.
+ */
+int attic_bury(struct store *s, const struct cred *cred, struct inode *in, const struct inode *old,
+	       uint64_t dir, struct bytes_view name, enum bury_reason reason, struct cfs_err *err);
+/* change. Deletes some entries that are over age or size. *count_out of them. */
+int attic_expire(struct store *s, unsigned max, unsigned *count_out, struct cfs_err *err);
+
+/* ---- extents.c -------------------------------------------------------------------------------------------------------------------- */
+
+enum extent_kind { EXTENT_INLINE = 1, EXTENT_BLOB = 2 };
+
+struct extent {
+	uint64_t ino, off;
+	uint32_t len, blob_off, crc;
+	enum extent_kind kind;
+	struct id128 blob;
+	struct bytes_view data; /* EXTENT_INLINE; of the statement's row */
+};
+
+/* Columns in the order that extent_from_row() takes them, of a table or alias e. */
+#define EXTENT_COLUMNS      "e.ino, e.off, e.len, e.kind, e.blob, e.blob_off, e.crc, e.data"
+#define EXTENT_COLUMN_COUNT 8
+/* CFS_ECORRUPT for a row that cannot be, or inline bytes with a wrong checksum. */
+int extent_from_row(struct db_stmt *st, struct extent *out, struct cfs_err *err);
+
+/* change. Adds a row; the range must be free. A blob's reference is the caller's. */
+int extent_insert(struct store *s, const struct extent *e, struct cfs_err *err);
+/* change. Takes [from, to) out of the file's extents; *freed_out bytes were covered. */
+int extents_punch(struct store *s, uint64_t ino, uint64_t from, uint64_t to, uint64_t *freed_out,
+		  struct cfs_err *err);
+/*
+ * change. Puts pieces from offset on into a range that is free, takes references. owner: whose blobs may be named.
+ * *added_out bytes are covered then, *end_out is behind the last piece.
+ */
+int extents_place(struct store *s, uint64_t owner, uint64_t ino, uint64_t offset,
+		  const struct content_piece *pieces, size_t count, uint64_t *added_out,
+		  uint64_t *end_out, struct cfs_err *err);
+
+/* change. One more reference for a blob that is live whatever its owner; one less. */
+int blob_ref(struct store *s, const struct id128 *blob, struct cfs_err *err);
+int blob_unref(struct store *s, const struct id128 *blob, struct cfs_err *err);
+/* change. Lets another user name a blob that is live. */
+int blob_add_owner(struct store *s, const struct id128 *blob, uint64_t owner, struct cfs_err *err);
+
+/* ---- content_write.c ---------------------------------------------------------------------------------------------------------------- */
+
+/* As inode_get(), and a file. CFS_EISDIR, CFS_EINVAL. */
+int content_get_file(struct store *s, const struct cred *cred, struct inode_ref ref,
+		     struct inode *out, struct cfs_err *err);
+/* As content_get_file(), and cred may write it. */
+int content_get_own_file(struct store *s, const struct cred *cred, struct inode_ref ref,
+			 struct inode *out, bool *unnamed_out, struct cfs_err *err);
+/* Where pieces from offset on end. CFS_EFBIG. */
+int content_span(uint64_t offset, const struct content_piece *pieces, size_t count,
+		 uint64_t *end_out, struct cfs_err *err);
+bool content_only_holes(const struct content_piece *pieces, size_t count);
+/* change. Writes the inode after its content changed: times, version, uploader; the stored sum goes. */
+int content_changed(struct store *s, const struct cred *cred, struct inode *in,
+		    const struct inode *old, bool unnamed, int64_t mtime_ns, struct cfs_err *err);
+
+#endif

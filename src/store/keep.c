@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "store/impl.h"
+
+/*
+ * The keeper's step: each kind of work in small transactions of its own, so that nobody waits long for the write mutex.
+ */
+
+#define BATCH      64u
+#define DAY_NS     (24 * 3600 * NS_PER_S)
+#define UNNAMED_NS DAY_NS            /* after its last write */
+#define ORPHAN_NS  (3600 * NS_PER_S) /* for those who have it open; writes renew it */
+#define ANSWER_NS  DAY_NS            /* DESIGN 5 */
+#define STREAM_NS  (30 * DAY_NS)     /* a mount may be idle for long */
+#define INVITE_NS  (7 * DAY_NS)      /* after it ended: "expired" is told, not "unknown" */
+#define EVENT_NS   (90 * DAY_NS)     /* unseen receipts stay */
+#define BLOB_HURRY_NS                                                                              \
+	(600 * NS_PER_S) /* blobs that were in use lately go at once when space is short */
+#define LOG_RESET_BYTES (64u * 1024 * 1024)
+
+/* One kind of work: does at most BATCH units inside the open transaction. *count_out BATCH: there may be more. */
+typedef int keep_fn(struct store *s, unsigned *count_out, struct cfs_err *err);
+
+static int
+in_transaction(struct store *s, keep_fn *fn, unsigned *count_out, struct cfs_err *err)
+{
+	uint64_t commit;
+	int rc = store_begin(s, err);
+
+	*count_out = 0;
+	if (rc != 0)
+		return rc;
+	rc = fn(s, count_out, err);
+	if (rc != 0 || *count_out == 0) {
+		store_rollback(s);
+		return rc;
+	}
+	return store_commit(s, &commit, err);
+}
+
+/* ---- inodes without names ---- */
+
+/* A list of inodes without names: the one that stands in it longest, if since before ?1; out of the list; later in it. */
+struct nameless {
+	struct db_sql find, forget, renew;
+};
+
+/* One inode of the list: deleted, or, when it was changed since, kept for as long again. */
+static int
+reap_one(struct store *s, const struct nameless *list, uint64_t ino, int64_t before,
+	 struct cfs_err *err)
+{
+	struct inode in;
+	int rc = inode_find(s, ino, &in, err);
+
+	if (rc == 1 && in.a.ctime_ns >= before) {
+		rc = sql_run(s, &list->renew, SQL_ARGS(ino, (uint64_t)in.a.ctime_ns), err);
+		return rc < 0 ? rc : 0;
+	}
+	if (rc >= 0)
+		rc = sql_run(s, &list->forget, SQL_ARGS(ino), err);
+	return rc < 0 ? rc : inode_delete(s, ino, err);
+}
+
+static int
+reap(struct store *s, const struct nameless *list, int64_t before, unsigned *count_out,
+     struct cfs_err *err)
+{
+	uint64_t ino = 0;
+	int rc;
+
+	for (*count_out = 0; *count_out < BATCH; (*count_out)++) {
+		rc = sql_get(s, &list->find, SQL_ARGS((uint64_t)before), &ino, err);
+		if (rc == 1)
+			rc = reap_one(s, list, ino, before, err);
+		else
+			return rc;
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int
+reap_unnamed(struct store *s, unsigned *count_out, struct cfs_err *err)
+{
+	static const struct nameless list = {
+	    {"SELECT ino FROM unnamed WHERE since < ?1 ORDER BY since LIMIT 1"},
+	    {"DELETE FROM unnamed WHERE ino = ?1"},
+	    {"UPDATE unnamed SET since = ?2 WHERE ino = ?1"},
+	};
+
+	return reap(s, &list, store_now(s) - UNNAMED_NS, count_out, err);
+}
+
+static int
+reap_orphans(struct store *s, unsigned *count_out, struct cfs_err *err)
+{
+	static const struct nameless list = {
+	    {"SELECT ino FROM orphan WHERE since < ?1 ORDER BY since LIMIT 1"},
+	    {"DELETE FROM orphan WHERE ino = ?1"},
+	    {"UPDATE orphan SET since = ?2 WHERE ino = ?1"},
+	};
+
+	return reap(s, &list, store_now(s) - ORPHAN_NS, count_out, err);
+}
+
+static int
+expire_attic(struct store *s, unsigned *count_out, struct cfs_err *err)
+{
+	return attic_expire(s, BATCH, count_out, err);
+}
+
+/* ---- rows with an end ---- */
+
+static int
+expire_rows(struct store *s, unsigned *count_out, struct cfs_err *err)
+{
+	static const struct {
+		struct db_sql sql;
+		int64_t age_ns;
+	} kinds[] = {
+	    {{"DELETE FROM answer WHERE stream IN (SELECT id FROM stream WHERE seen < ?1)"},
+	     ANSWER_NS},
+	    {{"DELETE FROM ino_range WHERE stream IN (SELECT id FROM stream WHERE seen < ?1)"},
+	     STREAM_NS},
+	    {{"DELETE FROM stream WHERE seen < ?1"}, STREAM_NS},
+	    {{"DELETE FROM invite WHERE expires < ?1"}, INVITE_NS},
+	    {{"DELETE FROM event WHERE id IN (SELECT id FROM event WHERE time < ?1"
+	      " AND (kind <> 1 OR seen <> 0 OR owner = person) ORDER BY id LIMIT 64)"},
+	     EVENT_NS},
+	};
+	int rc = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds) && rc >= 0; i++) {
+		rc = sql_run(s, &kinds[i].sql, SQL_ARGS((uint64_t)(store_now(s) - kinds[i].age_ns)),
+			     err);
+		if (rc > 0)
+			*count_out += (unsigned)rc;
+	}
+	return rc < 0 ? rc : 0;
+}
+
+/* ---- blobs: doomed in one transaction, durably; then the bytes; then the rows ---- */
+
+struct doomed {
+	struct id128 ids[BATCH];
+	size_t count;
+};
+
+static int
+find_doomed(struct store *s, const struct db_sql *sql, int64_t before, struct doomed *d,
+	    struct cfs_err *err)
+{
+	struct db_stmt *st = db_use(s->db, sql, err);
+	int rc;
+
+	d->count = 0;
+	db_bind_i64(st, 1, before);
+	while ((rc = db_step(st, err)) == 1) {
+		struct bytes_view id = db_col_blob(st, 0);
+
+		if (id.len == sizeof(d->ids[0].b))
+			memcpy(d->ids[d->count++].b, id.data, id.len);
+	}
+	db_done(st);
+	return rc < 0 ? rc : 0;
+}
+
+/* For every id a statement with the id alone. */
+static int
+run_each(struct store *s, const struct db_sql *sql, const struct doomed *d, struct cfs_err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < d->count && rc >= 0; i++) {
+		struct db_stmt *st = db_use(s->db, sql, err);
+
+		db_bind_blob(st, 1, d->ids[i].b, sizeof(d->ids[i].b));
+		rc = db_run(st, err);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+/* A doomed blob stands first in the index of idle ones: after a crash it is found again. */
+static int
+doom_blobs(struct store *s, unsigned *count_out, struct cfs_err *err)
+{
+	static const struct db_sql find = {"SELECT id FROM blob WHERE refs = 0 AND state <> 2"
+					   " AND idle_until < ?1 ORDER BY idle_until LIMIT 64"};
+	static const struct db_sql disown = {"DELETE FROM blob_owner WHERE blob = ?1"
+					     " AND sha = (SELECT sha FROM blob WHERE id = ?1)"};
+	static const struct db_sql doom = {
+	    "UPDATE blob SET state = 2, idle_until = 0 WHERE id = ?1 AND refs = 0"};
+	int64_t before = store_now(s) + (space_is_short(s) ? BLOB_HURRY_NS : 0);
+	struct doomed d;
+	int rc = find_doomed(s, &find, before, &d, err);
+
+	if (rc == 0)
+		rc = run_each(s, &disown, &d, err);
+	if (rc == 0)
+		rc = run_each(s, &doom, &d, err);
+	*count_out = (unsigned)d.count;
+	return rc;
+}
+
+static int
+remove_doomed(struct store *s, unsigned *count_out, struct cfs_err *err)
+{
+	static const struct db_sql find = {
+	    "SELECT id FROM blob WHERE refs = 0 AND idle_until = ?1 AND state = 2 LIMIT 64"};
+	static const struct db_sql forget = {"DELETE FROM blob WHERE id = ?1 AND state = 2"};
+	uint64_t commit;
+	struct doomed d;
+	int rc = store_need_db(s, err);
+
+	if (rc == 0)
+		rc = find_doomed(s, &find, 0, &d, err);
+	*count_out = 0;
+	if (rc != 0 || d.count == 0)
+		return rc;
+	/* That nobody can name it any more must be certain before the bytes go. */
+	rc = store_sync(s, store_last_commit(s), err);
+	for (size_t i = 0; i < d.count && rc == 0; i++)
+		rc = blob_remove(s->blobs, &d.ids[i], err);
+	if (rc == 0)
+		rc = store_begin(s, err);
+	if (rc != 0)
+		return rc;
+	rc = run_each(s, &forget, &d, err);
+	if (rc != 0) {
+		store_rollback(s);
+		return rc;
+	}
+	*count_out = (unsigned)d.count;
+	return store_commit(s, &commit, err);
+}
+
+/* ---- the log ---- */
+
+/* In passing while others write; only when it has grown out of hand do they wait for the short rest. */
+static int
+checkpoint(struct store *s, struct cfs_err *err)
+{
+	int rc = store_need_db(s, err);
+
+	if (rc == 0)
+		rc = db_checkpoint(s->db, false, err);
+	if (rc != 0 || db_log_bytes(s->db) <= LOG_RESET_BYTES)
+		return rc;
+	rc = shared_lock_write(s->shared, err);
+	if (rc != 0)
+		return rc;
+	rc = db_checkpoint(s->db, true, err);
+	shared_unlock_write(s->shared);
+	return rc;
+}
+
+int
+store_keep(struct store *s, unsigned max_ms, bool *more_out, struct cfs_err *err)
+{
+	static keep_fn *const work[] = {reap_unnamed, reap_orphans, expire_attic, expire_rows,
+					doom_blobs};
+	uint64_t deadline = deadline_from_ms(max_ms);
+	unsigned count = 0;
+	bool more = true;
+	int rc = space_restore(s, err);
+
+	while (rc == 0 && more) {
+		more = false;
+		for (size_t i = 0; i < ARRAY_SIZE(work) && rc == 0; i++) {
+			rc = in_transaction(s, work[i], &count, err);
+			more = more || count >= BATCH;
+		}
+		if (rc == 0)
+			rc = remove_doomed(s, &count, err);
+		more = more || count >= BATCH;
+		if (deadline_passed(deadline))
+			break;
+	}
+	*more_out = more;
+	return rc != 0 ? rc : checkpoint(s, err);
+}

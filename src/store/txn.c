@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "store/impl.h"
+
+/* What is only true inside one transaction. */
+static void
+forget(struct store *s)
+{
+	s->in_txn = false;
+	memset(&s->stream, 0, sizeof(s->stream));
+	memset(&s->usage, 0, sizeof(s->usage));
+	memset(&s->usage_saved, 0, sizeof(s->usage_saved));
+	s->path_dir = 0;
+}
+
+int
+store_begin(struct store *s, struct cfs_err *err)
+{
+	int rc;
+
+	if (s->in_txn || s->in_read)
+		return err_set(err, CFS_EFAIL, "a transaction is open");
+	rc = store_need_db(s, err);
+	if (rc != 0)
+		return rc;
+	space_look(s);
+	rc = shared_lock_write(s->shared, err);
+	if (rc != 0)
+		return rc;
+	rc = shared_check_writable(s->shared, err);
+	if (rc == 0)
+		rc = db_begin_write(s->db, err);
+	if (rc != 0) {
+		shared_unlock_write(s->shared);
+		return rc;
+	}
+	forget(s);
+	s->in_txn = true;
+	return 0;
+}
+
+/* Numbers reserved in a transaction that came to nothing are somebody else's now. */
+static void
+drop_numbers(struct store *s)
+{
+	if (s->numbers_fresh)
+		s->next_number = s->end_number = 0;
+	s->numbers_fresh = false;
+}
+
+int
+store_commit(struct store *s, uint64_t *commit_out, struct cfs_err *err)
+{
+	int rc = store_need_txn(s, err);
+
+	if (rc != 0)
+		return rc;
+	rc = stream_flush(s, err);
+	if (rc == 0)
+		rc = usage_flush(s, err);
+	if (rc == 0)
+		rc = db_commit(s->db, err);
+	if (rc != 0) {
+		if (rc == CFS_ENOSPC)
+			space_exhausted(s);
+		store_rollback(s);
+		return rc;
+	}
+	*commit_out = atomic_fetch_add(&s->shared->committed, 1) + 1;
+	s->numbers_fresh = false;
+	forget(s);
+	shared_unlock_write(s->shared);
+	return 0;
+}
+
+void
+store_rollback(struct store *s)
+{
+	if (!s->in_txn)
+		return;
+	db_rollback(s->db);
+	drop_numbers(s);
+	forget(s);
+	shared_unlock_write(s->shared);
+}
+
+bool
+store_in_transaction(const struct store *s)
+{
+	return s->in_txn;
+}
+
+int
+store_need_txn(struct store *s, struct cfs_err *err)
+{
+	return s->in_txn ? 0 : err_set(err, CFS_EFAIL, "no transaction is open");
+}
+
+int
+store_read_begin(struct store *s, bool *began, struct cfs_err *err)
+{
+	*began = false;
+	int rc = store_need_db(s, err);
+	if (rc != 0 || s->in_txn || s->in_read)
+		return rc;
+	rc = db_begin_read(s->db, err);
+	if (rc == 0)
+		s->in_read = *began = true;
+	return rc;
+}
+
+void
+store_read_end(struct store *s, bool began)
+{
+	if (!began)
+		return;
+	db_end_read(s->db);
+	s->in_read = false;
+}

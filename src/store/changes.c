@@ -145,7 +145,7 @@ forget_answers(struct store *s, const struct stream_cache *c, struct cfs_err *er
 }
 
 int
-stream_flush(struct store *s, struct cfs_err *err)
+change_stream_flush(struct store *s, struct cfs_err *err)
 {
 	static const struct db_sql sql = {
 	    "UPDATE stream SET last_seq = ?2, seen = ?3 WHERE id = ?1"};
@@ -177,7 +177,7 @@ load_stream(struct store *s, const struct stream_state *st, struct cfs_err *err)
 
 	if (c->loaded && id128_equal(&c->stream, &st->stream))
 		return 0;
-	rc = stream_flush(s, err);
+	rc = change_stream_flush(s, err);
 	if (rc != 0)
 		return rc;
 	q = db_use(s->db, &sql, err);

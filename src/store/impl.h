@@ -139,7 +139,7 @@ int usage_flush(struct store *s, struct cfs_err *err);
 /* ---- changes.c ------------------------------------------------------------------------------------------------------------ */
 
 /* change. Writes the cached stream's state before the commit. */
-int stream_flush(struct store *s, struct cfs_err *err);
+int change_stream_flush(struct store *s, struct cfs_err *err);
 /* change. A fresh number of the store's own, for entries and directories that no client numbered. */
 int number_take(struct store *s, uint64_t *number_out, struct cfs_err *err);
 /* change. A range out of the counter. */

@@ -56,7 +56,7 @@ store_commit(struct store *s, uint64_t *commit_out, struct cfs_err *err)
 
 	if (rc != 0)
 		return rc;
-	rc = stream_flush(s, err);
+	rc = change_stream_flush(s, err);
 	if (rc == 0)
 		rc = usage_flush(s, err);
 	if (rc == 0)

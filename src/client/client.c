@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "client/client.h"
 
-#include <signal.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,7 +107,9 @@ cfs_connect(const struct cfs_profile *p, const struct cfs_options *o, struct cfs
 {
 	static const struct cfs_options defaults;
 	struct client_identity id = {.user = p->user, .fingerprint = p->has_pin ? &p->pin : NULL};
-	struct dialer *d;
+	struct tls_key *key = NULL;
+	struct dialer *d = NULL;
+	int rc = 0;
 
 	*out = NULL;
 	if (o == NULL)
@@ -116,8 +118,11 @@ cfs_connect(const struct cfs_profile *p, const struct cfs_options *o, struct cfs
 		return err_set(err, CFS_ENOTSIGNEDIN,
 			       "the server's key is not known: run 'cfs login' first");
 	/* With a password nothing of the device is needed, and its key may be gone. */
-	int rc = link_tls_dialer(p->host, p->port, o->password == NULL ? p->key_path : NULL,
-				 &p->pin, &d, err);
+	if (o->password == NULL && p->key_path != NULL)
+		rc = key_load(AT_FDCWD, p->key_path, &key, err);
+	if (rc == 0)
+		rc = link_tls_dialer(p->host, p->port, key, &p->pin, &d, err);
+	key_free(key);
 	if (rc < 0)
 		return rc;
 	return client_open(d, &id, o, out, err);

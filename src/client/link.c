@@ -64,12 +64,11 @@ tls_dialer_free(struct dialer *base)
 }
 
 int
-link_tls_dialer(const char *host, uint16_t port, const char *key_path, const struct sha256 *pin,
-		struct dialer **out, struct cfs_err *err)
+link_tls_dialer(const char *host, uint16_t port, const struct tls_key *key,
+		const struct sha256 *pin, struct dialer **out, struct cfs_err *err)
 {
 	struct tls_dialer *d = calloc(1, sizeof(*d));
-	struct tls_key *key = NULL;
-	int rc = 0;
+	int rc;
 
 	if (d == NULL || (d->host = strdup(host)) == NULL) {
 		free(d);
@@ -80,11 +79,7 @@ link_tls_dialer(const char *host, uint16_t port, const char *key_path, const str
 	d->pinned = pin != NULL;
 	if (pin != NULL)
 		d->pin = *pin;
-	if (key_path != NULL)
-		rc = key_load(-100, key_path, &key, err);
-	if (rc == 0)
-		rc = tls_client_ctx_new(key, &d->ctx, err);
-	key_free(key);
+	rc = tls_client_ctx_new(key, &d->ctx, err);
 	if (rc < 0) {
 		tls_dialer_free(&d->base);
 		return rc;

@@ -16,7 +16,7 @@
 #include "proto/frame.h"
 #include "proto/stream.h"
 
-struct tls_ctx;
+struct tls_key;
 
 /* A line; stream NULL: none. */
 struct link {
@@ -34,9 +34,9 @@ struct dialer {
 	void (*free)(struct dialer *d);
 };
 
-/* TLS to host and port. key_path NULL: no device key. pin NULL: any server, *actual says which (see link_tls_actual()). */
-int link_tls_dialer(const char *host, uint16_t port, const char *key_path, const struct sha256 *pin,
-		    struct dialer **out, struct cfs_err *err);
+/* TLS to host and port. key (copied by reference) NULL: no device key. pin NULL: any server, *actual says which (see link_tls_actual()). */
+int link_tls_dialer(const char *host, uint16_t port, const struct tls_key *key,
+		    const struct sha256 *pin, struct dialer **out, struct cfs_err *err);
 /* The fingerprint of the server's key that the last dial() met. */
 struct sha256 link_tls_actual(const struct dialer *d);
 /* NULL is fine. */

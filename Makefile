@@ -101,13 +101,13 @@ endef
 
 CLIENT_LIBS := client net proto base
 SERVER_LIBS := server store net proto base
-CLIENT_PKGS := openssl jansson
+CLIENT_PKGS := openssl jansson inih
 SERVER_PKGS := openssl sqlite3 libsodium inih jansson
 
 $(B)/bin/cfs: $(call objects,cli) $(call archives,$(CLIENT_LIBS))
 	$(call link,$(CLIENT_PKGS) readline)
 $(B)/bin/cfs-mount: $(call objects,mount) $(call archives,$(CLIENT_LIBS))
-	$(call link,$(CLIENT_PKGS) inih fuse3)
+	$(call link,$(CLIENT_PKGS) fuse3)
 $(B)/bin/cfsd: $(call objects,daemon) $(call archives,$(SERVER_LIBS))
 	$(call link,$(SERVER_PKGS))
 $(B)/bin/cfsadm: $(call objects,admin) $(call archives,server client store net proto base)

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "proto/ops.h"
 #include "proto/stream.h"
@@ -128,6 +129,15 @@ int frame_write(struct frame_writer *w, unsigned op, uint16_t flags, uint64_t nu
 /* Queues an error reply: the wire number of code (negative) and a text for the client. As frame_write(). */
 int frame_write_error(struct frame_writer *w, unsigned op, uint64_t number, int code,
 		      const char *text);
+
+/*
+ * Frames made beforehand: appends header and encoded payload to out (for answers that must wait, or that were stored),
+ * and queues a copy of such bytes, whole frames all of them. 0, CFS_ENOMEM, or CFS_ETOOBIG (above FRAME_MAX); nothing is
+ * added then.
+ */
+int frame_append(struct buf *out, unsigned op, uint16_t flags, uint64_t number, const void *payload,
+		 size_t len);
+int frame_write_raw(struct frame_writer *w, const void *frames, size_t len);
 
 /*
  * Sends as much as the stream takes now. Returns 0 when all is with the kernel, CFS_EBUSY when some is left (poll for

@@ -118,8 +118,7 @@ gather_frame(struct frame_writer *w, struct frame_head *head, const struct msg_d
 	buf_commit(&w->gather, FRAME_HEADER_SIZE);
 	rc = codec_encode(desc, msg, &w->gather);
 	for (int i = 0; copied && i < copied->count && rc == 0; i++)
-		rc = buf_append(&w->gather, copied->pieces[i].iov_base,
-				copied->pieces[i].iov_len);
+		rc = buf_append(&w->gather, copied->pieces[i].iov_base, copied->pieces[i].iov_len);
 	size = w->gather.len - before - FRAME_HEADER_SIZE + (copied ? 0 : bulk_size);
 	if (rc == 0 && size > FRAME_MAX)
 		rc = CFS_ETOOBIG;
@@ -175,6 +174,41 @@ frame_write_error(struct frame_writer *w, unsigned op, uint64_t number, int code
 
 	return frame_write(w, op | FRAME_REPLY, (uint16_t)err_to_wire(code), number, &msg_error_rep,
 			   &rep, NULL);
+}
+
+int
+frame_append(struct buf *out, unsigned op, uint16_t flags, uint64_t number, const void *payload,
+	     size_t len)
+{
+	struct frame_head head = {
+	    .size = (uint32_t)len, .op = (uint16_t)op, .flags = flags, .number = number};
+	unsigned char *p;
+
+	if (len > FRAME_MAX)
+		return CFS_ETOOBIG;
+	p = buf_reserve(out, FRAME_HEADER_SIZE + len);
+	if (!p)
+		return CFS_ENOMEM;
+	frame_head_put(p, &head);
+	if (len > 0)
+		memcpy(p + FRAME_HEADER_SIZE, payload, len);
+	buf_commit(out, FRAME_HEADER_SIZE + len);
+	return 0;
+}
+
+int
+frame_write_raw(struct frame_writer *w, const void *frames, size_t len)
+{
+	int rc;
+
+	if (len == 0)
+		return 0;
+	rc = reserve_segments(w, 1);
+	if (rc == 0)
+		rc = buf_append(&w->gather, frames, len);
+	if (rc == 0)
+		push_segment(w, NULL, len);
+	return rc;
 }
 
 static int

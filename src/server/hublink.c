@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "server/hublink.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+#include "base/time.h"
+
+/* The hub answers from memory; longer means that it is stopped or gone. */
+#define ANSWER_MS 2000
+
+#define GOODBYE_RETRY_MS 1000
+
+static int
+send_msg(const struct session *s, const struct hub_msg *m)
+{
+	ssize_t n;
+
+	do
+		n = send(s->args->hub_fd, m, sizeof(*m), MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n == (ssize_t)sizeof(*m) ? 0 : CFS_EIO;
+}
+
+static void
+tell(const struct session *s, const struct hub_msg *m)
+{
+	if (s->args->hub_fd >= 0 && send_msg(s, m))
+		log_warn("the hub takes no message");
+}
+
+void
+hublink_signed_in(const struct session *s)
+{
+	struct hub_msg m = {.kind = HUB_SIGNED_IN};
+
+	(void)snprintf(m.user, sizeof(m.user), "%s", s->me.name);
+	(void)snprintf(m.device, sizeof(m.device), "%s", s->device);
+	tell(s, &m);
+}
+
+void
+hublink_refused(const struct session *s)
+{
+	struct hub_msg m = {.kind = HUB_REFUSED};
+
+	tell(s, &m);
+}
+
+static void
+drain(struct session *s)
+{
+	struct m_goodbye_push push = {.reason = STR_LIT("the server is going down"),
+				      .retry_ms = GOODBYE_RETRY_MS};
+
+	if (s->ending)
+		return;
+	if (frame_write(s->writer, OP_GOODBYE, 0, 0, &msg_goodbye_push, &push, NULL))
+		log_warn("no memory to say goodbye");
+	session_end(s, 0);
+}
+
+/* 1 and a message; 0: none is there; CFS_ENET: the hub is gone. */
+static int
+receive(struct session *s, struct hub_msg *m)
+{
+	ssize_t n;
+
+	do
+		n = recv(s->args->hub_fd, m, sizeof(*m), MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN)
+		return 0;
+	return n == (ssize_t)sizeof(*m) ? 1 : CFS_ENET;
+}
+
+void
+hublink_read(struct session *s)
+{
+	struct cfs_err err = CFS_ERR_INIT;
+	struct hub_msg m;
+	int rc;
+
+	while ((rc = receive(s, &m)) == 1) {
+		if (m.kind == HUB_DRAIN)
+			drain(s);
+	}
+	if (rc < 0) {
+		err_set(&err, rc, "the hub is gone");
+		session_fail(s, &err);
+	}
+}
+
+int
+hublink_ask(struct session *s, uint32_t index, struct hub_msg *out, struct cfs_err *err)
+{
+	struct hub_msg m = {.kind = HUB_ASK, .index = index};
+	struct pollfd p = {.fd = s->args->hub_fd, .events = POLLIN};
+	uint64_t deadline = deadline_from_ms(ANSWER_MS);
+	int rc;
+
+	if (send_msg(s, &m))
+		return err_set(err, CFS_EBUSY, "the hub takes no message");
+	while (!deadline_passed(deadline)) {
+		(void)poll(&p, 1, deadline_left_ms(deadline));
+		rc = receive(s, out);
+		if (rc < 0)
+			return err_set(err, rc, "the hub is gone");
+		if (rc == 1 && out->kind == HUB_DRAIN)
+			drain(s);
+		else if (rc == 1)
+			return out->kind == HUB_SESSION;
+	}
+	return err_set(err, CFS_ETIMEDOUT, "the hub does not answer");
+}

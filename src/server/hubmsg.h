@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CFS_SERVER_HUBMSG_H
+#define CFS_SERVER_HUBMSG_H
+
+/*
+ * What crosses between the hub and a session: messages of one fixed size over a SOCK_SEQPACKET socketpair, in the
+ * machine's own byte order. The hub trusts nothing in them: numbers are compared, strings end where the array ends.
+ */
+
+#include <stdint.h>
+
+enum hub_msg_kind {
+	/* session to hub */
+	HUB_SIGNED_IN = 1, /* user, device: once */
+	HUB_REFUSED = 2,   /* a sign-in failed */
+	HUB_ASK =
+	    3, /* tell of the session at or behind `index`; answered by HUB_SESSION or HUB_END */
+	/* hub to session */
+	HUB_DRAIN = 16,   /* say goodbye, finish what is under way, end */
+	HUB_SESSION = 17, /* one connection; ask with index + 1 for the next */
+	HUB_END = 18,     /* no more of them */
+};
+
+struct hub_msg {
+	uint32_t kind;
+	uint32_t index;
+	uint64_t pid;
+	int64_t since_ns;
+	char user[72];
+	char device[136];
+	char peer[64];
+};
+
+#endif

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "server/reads.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/time.h"
+#include "proto/codec.h"
+#include "server/batch.h"
+#include "server/dispatch.h"
+#include "server/reply.h"
+#include "server/sum.h"
+#include "store/content.h"
+#include "store/events.h"
+#include "store/names.h"
+
+/* Flags of read_req, as in ops.def. */
+#define READ_WHOLE_EXTENTS 1u
+#define READ_COUNTED       2u
+#define READ_VERIFY        4u
+
+/* Content without blobs up to this is copied into the answer at once. */
+#define DIRECT_MAX (64u * 1024)
+
+/* A plan whose blob was removed meanwhile (the file was replaced) is made anew so often. */
+#define PLANS_MAX 3
+
+struct read_job {
+	struct work_job job;
+	struct session *s;
+	struct read_job *next; /* in reads.waiting */
+	const struct op_desc *op;
+	uint64_t number;
+	struct m_read_req req;
+	struct content_plan *plan;
+	struct poolbuf *buf;
+	size_t data_len; /* bytes of the plan that are not holes */
+	unsigned plans;
+	int status;
+	struct cfs_err err;
+};
+
+void
+reads_init(struct session *s)
+{
+	s->reads.waiting_tail = &s->reads.waiting;
+	s->reads.sums_tail = &s->reads.sums;
+}
+
+static void
+free_read(struct read_job *r)
+{
+	bufpool_put(r->buf);
+	content_plan_free(r->plan);
+	r->s->reads.in_flight--;
+	free(r);
+}
+
+void
+reads_fini(struct session *s)
+{
+	for (struct pending_event *e = s->batch.events; e; e = e->next) {
+		if (e->read)
+			free_read(e->read);
+	}
+	while (s->reads.waiting) {
+		struct read_job *r = s->reads.waiting;
+
+		s->reads.waiting = r->next;
+		free_read(r);
+	}
+	sums_fini(s);
+	receipts_free(s->reads.receipts);
+}
+
+/* Bytes that the answer carries, and whether any are in blobs. */
+static size_t
+plan_data(const struct content_plan *plan, bool *blobs_out)
+{
+	size_t len = 0;
+
+	*blobs_out = false;
+	for (size_t i = 0; i < plan->count; i++) {
+		if (plan->parts[i].kind == PART_HOLE)
+			continue;
+		len += plan->parts[i].length;
+		if (plan->parts[i].kind == PART_BLOB)
+			*blobs_out = true;
+	}
+	return len;
+}
+
+/* Reads every part that is not a hole to dst, one behind the other. Any thread. */
+static int
+read_parts(struct store *store, const struct content_plan *plan, bool verify, unsigned char *dst,
+	   struct cfs_err *err)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct content_part *part = &plan->parts[i];
+		int rc;
+
+		if (part->kind == PART_HOLE)
+			continue;
+		rc = content_read(store, part, verify && !part->has_hash, dst, err);
+		if (rc)
+			return rc;
+		dst += part->length;
+	}
+	return 0;
+}
+
+static void
+job_run(struct work_job *job)
+{
+	struct read_job *r = CONTAINER_OF(job, struct read_job, job);
+
+	r->status =
+	    read_parts(r->s->store, r->plan, r->req.flags & READ_VERIFY, r->buf->data, &r->err);
+}
+
+static int
+make_plan(struct session *s, const struct m_read_req *req, struct content_plan **out,
+	  struct cfs_err *err)
+{
+	return content_plan(s->store, &s->cred,
+			    (struct inode_ref){.ino = req->ino, .gen = req->gen}, req->offset,
+			    req->length, req->version, req->flags & READ_WHOLE_EXTENTS, out, err);
+}
+
+/* The reply's fields; the list of pieces is built in the session's scratch buffer. */
+static int
+fill_reply(struct session *s, const struct content_plan *plan, struct m_read_rep *rep)
+{
+	buf_clear(&s->scratch);
+	*rep = (struct m_read_rep){
+	    .version = plan->attr.version,
+	    .size = plan->attr.size,
+	    .mtime = plan->attr.mtime_ns,
+	};
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct content_part *part = &plan->parts[i];
+		struct m_read_piece piece = {
+		    .length = part->length,
+		    .kind = part->kind != PART_HOLE,
+		    .has_hash = part->has_hash,
+		};
+
+		if (part->has_hash)
+			piece.hash = part->hash;
+		if (codec_list_append(&rep->pieces, &msg_read_piece, &piece, &s->scratch, 0))
+			return CFS_ENOMEM;
+	}
+	return 0;
+}
+
+void
+reads_answer(struct session *s, struct read_job *r)
+{
+	struct m_read_rep rep;
+
+	if (r->status == 0)
+		r->status = fill_reply(s, r->plan, &rep);
+	if (r->status) {
+		reply_status(s, r->op, r->number, r->status, NULL, &r->err);
+	} else {
+		reply_bulk(s, r->op, r->number, &rep, r->buf, r->data_len);
+		r->buf = NULL;
+	}
+	free_read(r);
+}
+
+/*
+ * Counts what is about to be sent of somebody else's file. 1: that completes a download, and the answer goes out behind
+ * its event; else 0 or CFS_ENOMEM.
+ */
+static int
+count_read(struct session *s, struct read_job *r)
+{
+	const struct inode_attr *a = &r->plan->attr;
+	struct receipt done, evicted;
+	bool complete;
+
+	if (!(r->req.flags & READ_COUNTED) || a->owner == s->me.id)
+		return 0;
+	if (!s->reads.receipts)
+		s->reads.receipts = receipts_new();
+	if (!s->reads.receipts)
+		return CFS_ENOMEM;
+	complete = receipts_note(s->reads.receipts, a->ino, a->version, a->owner, a->size,
+				 r->req.offset, r->plan->length, now_mono_ns(), &done, &evicted);
+	if (evicted.ino && batch_event(s, &evicted, NULL))
+		return CFS_ENOMEM;
+	if (!complete)
+		return 0;
+	return batch_event(s, &done, r) ? CFS_ENOMEM : 1;
+}
+
+static void
+finish(struct session *s, struct read_job *r)
+{
+	int rc = r->status ? 0 : count_read(s, r);
+
+	if (rc == 1)
+		return;
+	if (rc < 0)
+		r->status = rc;
+	reads_answer(s, r);
+}
+
+/* Gives the job its buffer and a worker; CFS_EBUSY when there is no buffer. */
+static int
+start(struct session *s, struct read_job *r)
+{
+	bool blobs;
+	int rc;
+
+	r->data_len = plan_data(r->plan, &blobs);
+	rc = bufpool_get(s->read_bufs, r->data_len, &r->buf);
+	if (rc)
+		return rc;
+	if (blobs) {
+		work_submit(s->workers, &r->job);
+		return 0;
+	}
+	job_run(&r->job);
+	finish(s, r);
+	return 0;
+}
+
+static void
+wait_for_buffer(struct session *s, struct read_job *r)
+{
+	r->next = NULL;
+	*s->reads.waiting_tail = r;
+	s->reads.waiting_tail = &r->next;
+}
+
+void
+reads_start_waiting(struct session *s)
+{
+	while (s->reads.waiting) {
+		struct read_job *r = s->reads.waiting;
+		struct read_job *next = r->next;
+		int rc = start(s, r);
+
+		if (rc == CFS_EBUSY)
+			return;
+		s->reads.waiting = next;
+		if (!next)
+			s->reads.waiting_tail = &s->reads.waiting;
+		if (rc) {
+			r->status = rc;
+			reads_answer(s, r);
+		}
+	}
+	sums_start(s);
+}
+
+/* Read. A blob that is gone belonged to a version that was replaced after the plan was made. */
+static void
+read_done(struct session *s, struct read_job *r)
+{
+	if (s->dropping)
+		r->status = CFS_ECANCELED;
+	if (r->status == CFS_ENOENT && ++r->plans < PLANS_MAX) {
+		bufpool_put(r->buf);
+		r->buf = NULL;
+		content_plan_free(r->plan);
+		r->plan = NULL;
+		r->status = make_plan(s, &r->req, &r->plan, &r->err);
+		if (r->status == 0) {
+			wait_for_buffer(s, r);
+			return;
+		}
+	}
+	finish(s, r);
+}
+
+bool
+reads_job_done(struct session *s, struct work_job *job)
+{
+	if (job->run != job_run)
+		return sums_job_done(s, job);
+	read_done(s, CONTAINER_OF(job, struct read_job, job));
+	return true;
+}
+
+/* Small inline content that nobody is told of: no job, no buffer. */
+static int
+answer_direct(struct session *s, struct call *c, const struct content_plan *plan, size_t data_len,
+	      struct cfs_err *err)
+{
+	struct m_read_rep *rep = &c->rep->read_rep;
+	unsigned char bytes[DIRECT_MAX];
+	int rc;
+
+	rc = read_parts(s->store, plan, false, bytes, err);
+	if (rc == 0)
+		rc = fill_reply(s, plan, rep);
+	if (rc)
+		return rc;
+	c->bulk_out = (struct bytes_view){.data = bytes, .len = data_len};
+	reply_call(s, c, 0, NULL);
+	return CALL_LATER;
+}
+
+static int
+submit(struct session *s, struct call *c, const struct m_read_req *req, struct content_plan *plan,
+       struct cfs_err *err)
+{
+	struct read_job *r = calloc(1, sizeof(*r));
+	int rc;
+
+	if (!r) {
+		content_plan_free(plan);
+		return err_code(err, CFS_ENOMEM);
+	}
+	r->job.run = job_run;
+	r->s = s;
+	r->op = c->op;
+	r->number = c->number;
+	r->req = *req;
+	r->plan = plan;
+	s->reads.in_flight++;
+	rc = s->reads.waiting ? CFS_EBUSY : start(s, r);
+	if (rc == CFS_EBUSY) {
+		wait_for_buffer(s, r);
+	} else if (rc) {
+		free_read(r);
+		return err_code(err, rc);
+	}
+	return CALL_LATER;
+}
+
+int
+handle_READ(struct session *s, struct call *c, struct cfs_err *err)
+{
+	const struct m_read_req *req = &c->req->read_req;
+	struct content_plan *plan;
+	size_t data_len;
+	bool blobs;
+	int rc;
+
+	if (req->length > STORE_BLOB_MAX)
+		return err_set(err, CFS_EINVAL, "a read is %u bytes at most", STORE_BLOB_MAX);
+	rc = make_plan(s, req, &plan, err);
+	if (rc)
+		return rc;
+	data_len = plan_data(plan, &blobs);
+	if (!blobs && data_len <= DIRECT_MAX &&
+	    (!(req->flags & READ_COUNTED) || plan->attr.owner == s->me.id)) {
+		rc = answer_direct(s, c, plan, data_len, err);
+		content_plan_free(plan);
+		return rc;
+	}
+	return submit(s, c, req, plan, err);
+}
+
+void
+reads_expire_receipts(struct session *s, uint64_t before_ns)
+{
+	struct receipt r;
+
+	if (!s->reads.receipts)
+		return;
+	while (receipts_take_idle(s->reads.receipts, before_ns, &r)) {
+		if (batch_event(s, &r, NULL))
+			return;
+	}
+}
+
+void
+reads_write_event(struct session *s, const struct receipt *r)
+{
+	struct cfs_err err = CFS_ERR_INIT;
+	char path[4096];
+	struct event e = {
+	    .kind = EVENT_DOWNLOAD,
+	    .op = OP_READ,
+	    .owner = r->owner,
+	    .user = s->me.id,
+	    .user_name = {.data = s->me.name, .len = strlen(s->me.name)},
+	    .device = {.data = s->device, .len = strlen(s->device)},
+	    .peer = {.data = s->args->peer.address, .len = strlen(s->args->peer.address)},
+	    .ino = r->ino,
+	    .version = r->version,
+	    .bytes = r->bytes,
+	    .duration_us = (r->last_ns - r->began_ns) / 1000,
+	    .complete = r->complete,
+	};
+
+	/* A file whose last name went while it was being read still makes an event. */
+	if (names_path(s->store, r->ino, path, sizeof(path), NULL))
+		path[0] = '\0';
+	e.path = (struct bytes_view){.data = path, .len = strlen(path)};
+	if (events_add(s->store, &e, &err))
+		log_error("%s: download event: %s", s->args->peer.address, err.text);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CFS_SERVER_SESSION_H
+#define CFS_SERVER_SESSION_H
+
+/*
+ * A session: one connection from its first byte to its last. It takes a stream and a store, so it runs as well in a
+ * forked process behind TLS as in a thread of a test, or of cfsadm, over a socketpair.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "proto/stream.h"
+#include "store/store.h"
+
+/* Who is at the other end, as far as the transport knows. */
+struct session_peer {
+	bool has_key;      /* TLS client certificate */
+	struct sha256 key; /* fingerprint of its public key */
+	bool admin;        /* the admin socket, and its peer may */
+	char address[64];  /* for logs and events */
+	unsigned refused;  /* sign-ins from this address that failed lately */
+};
+
+/* What a session has to know of the daemon; the same for all, constant while the session runs. */
+struct session_conf {
+	bool trees_private;          /* [access] default */
+	unsigned requests_in_flight; /* more are not read from the connection */
+	int64_t signin_ms;           /* until HELLO has succeeded */
+	int64_t idle_ms;             /* a peer silent for so long is gone */
+	uint32_t heartbeat_ms;       /* what HELLO tells the client */
+	struct sha256 server_key;    /* fingerprint */
+	const char *address;         /* "host:port" that goes into invites */
+	const char *listen; /* what the daemon listens on, for the status; "" if none runs */
+	uint16_t port;
+	int64_t started_ns;
+	uint64_t daemon_pid; /* 0: none */
+};
+
+struct session_args {
+	struct stream *stream; /* taken: closed when the session ends */
+	struct store *store; /* borrowed: used by the calling thread and by the session's workers */
+	const struct session_conf *conf;
+	struct session_peer peer;
+	int hub_fd; /* socket to the hub, borrowed; -1: there is none */
+};
+
+/*
+ * Runs the session to its end. Returns 0 when the peer or the hub ended it in good order, or the code of what broke it (already
+ * logged). No signal handling here; the calling thread is the session's I/O thread.
+ */
+int session_run(const struct session_args *args);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CFS_SERVER_STATE_H
+#define CFS_SERVER_STATE_H
+
+/*
+ * The inside of a session: its state, and how the files of a session meet. Everything runs on the session's I/O thread,
+ * but for the run functions of worker jobs, which touch their job alone and the "any thread" verbs of the store.
+ *
+ *	input     frames from the stream; bulk straight into its destination
+ *	dispatch  op_table's handlers; a request is answered at once, queued as a change, or answered later
+ *	batch     changes in order, many in one transaction
+ *	blobs     BLOB_PUT: hash, look for the same, write, make ready
+ *	reads     READ and SUM: plan, read on workers, answer out of the buffer that was read into
+ *	durable   answers that wait for a flush
+ */
+
+#include "base/buf.h"
+#include "base/work.h"
+#include "proto/frame.h"
+#include "proto/ops.h"
+#include "server/bufpool.h"
+#include "server/receipts.h"
+#include "server/session.h"
+#include "server/tags.h"
+#include "store/changes.h"
+#include "store/names.h"
+#include "store/people.h"
+
+struct session;
+
+/* One request while it is being answered. */
+struct call {
+	const struct op_desc *op;
+	uint64_t number;
+	uint16_t flags;
+	const union m_any *req;
+	union m_any *rep;
+	struct bytes_view bulk_in; /* bulk of the request; lives as long as the call */
+	struct poolbuf *bulk_buf; /* the buffer that it is in, if so; taken by setting it to NULL */
+	struct bytes_view bulk_out; /* bulk of the reply, copied when the handler returns */
+};
+
+/* What a handler returns when it will answer later, or has answered. */
+#define CALL_LATER 1
+
+/*
+ * A handler: 0 with c->rep (zeroed before) and c->bulk_out filled in, CALL_LATER, or a code with err set. Those of changes run
+ * inside the batch's transaction, between change_begin() and change_end().
+ */
+typedef int handler_fn(struct session *s, struct call *c, struct cfs_err *err);
+
+/* A change that waits for its turn; SYNC stands in the same line. */
+struct change {
+	struct change *next;
+	const struct op_desc *op;
+	uint64_t number;
+	uint16_t flags;
+	size_t len;
+	unsigned char payload[]; /* fields, then bulk */
+};
+
+/* A finished or begun download whose event is to be written, and the answer that waits for it. */
+struct pending_event {
+	struct pending_event *next;
+	struct receipt receipt;
+	struct read_job *read; /* NULL: none waits */
+};
+
+struct batch {
+	struct change *head, **tail;
+	size_t count, bytes;
+	struct pending_event *events, **events_tail;
+	struct buf now;     /* reply frames that go out after the commit */
+	struct buf durable; /* reply frames that wait for its flush */
+	unsigned durable_count;
+	struct buf payload; /* of the reply being made */
+	bool wanted;        /* something may be done: the head was not yet found waiting */
+	bool malformed;     /* a change was no valid request: nothing behind it is done */
+};
+
+/* Reply frames that may go out when a commit is on stable storage. */
+struct durable_group {
+	struct durable_group *next;
+	uint64_t commit;
+	unsigned count; /* of frames */
+	struct buf frames;
+};
+
+struct durable {
+	struct durable_group *head, **tail;
+	struct work_job job;
+	struct store *store;
+	uint64_t commit; /* that the job flushes */
+	bool busy;
+	unsigned waiting; /* replies */
+	int status;
+	struct cfs_err err;
+};
+
+#define BLOB_IDS_MAX 64u
+
+struct blobs {
+	struct tags *tags;
+	struct blob_job *written; /* on disk, to be made ready in the next transaction */
+	unsigned in_flight;
+	struct id128 ids[BLOB_IDS_MAX];
+	unsigned ids_left, ids_next_take;
+};
+
+struct reads {
+	struct read_job *waiting, **waiting_tail; /* for a buffer */
+	struct sum_job *sums, **sums_tail;        /* the first one is being computed */
+	struct sum_job *summed;                   /* to be stored by the next transaction */
+	struct receipts *receipts;                /* NULL until needed */
+	unsigned in_flight;                       /* waiting ones included */
+};
+
+struct session {
+	const struct session_args *args;
+	const struct session_conf *conf;
+	struct stream *stream;
+	struct store *store;
+	struct work_pool *workers;
+	struct bufpool *put_bufs, *read_bufs;
+
+	struct cred cred;
+	struct person me;
+	char device[PEOPLE_DEVICE_MAX + 1];
+	struct sha256 device_key; /* that this connection signed in with */
+	bool has_device;
+	bool signed_in;
+	bool has_stream;
+	struct stream_state changes;
+
+	struct frame_reader *reader;
+	struct frame_writer *writer;
+	struct change *incoming;      /* a change whose bulk is being received */
+	struct poolbuf *incoming_buf; /* a blob that is being received */
+	struct frame frame;           /* that came last */
+	int kept; /* its enum frame_result while it waits for a buffer, else 0 */
+	struct batch batch;
+	struct blobs blobs;
+	struct reads reads;
+	struct durable durable;
+	struct buf scratch;      /* lists and strings of the reply being made */
+	struct walk_result walk; /* of the call under way */
+	char secret[64];         /* of the invite just made */
+	char server_name[64];    /* program and version */
+	union m_any req, rep;    /* of the call under way */
+
+	uint64_t signin_deadline;
+	uint64_t heard_ns;       /* last frame from the peer */
+	uint64_t active_ns;      /* last work done */
+	uint64_t close_deadline; /* ending: give up then */
+	uint64_t hold_until;     /* nothing is sent before: a refused sign-in is answered late */
+	bool out_blocked;        /* the stream takes no more for now */
+	bool trimmed, db_idle;   /* done since the last work */
+	bool ending;             /* no more requests; ends when all is answered and sent */
+	bool failed;             /* ends now */
+	bool dropping;           /* ended: finished jobs are only freed */
+	int status;              /* why it ends; the first one wins */
+};
+
+/* ---- how it ends ---- */
+
+/* Ends the session as soon as what is queued was sent: no further request is read. */
+void session_end(struct session *s, int status);
+
+/* Ends it because of something broken: logs err, and drops everything. */
+void session_fail(struct session *s, const struct cfs_err *err);
+
+#endif

@@ -143,7 +143,7 @@ extents_punch(struct store *s, uint64_t ino, uint64_t from, uint64_t to, uint64_
 {
 	struct buf bytes = BUF_INIT;
 	struct extent e;
-	int rc;
+	int rc = 0;
 
 	*freed_out = 0;
 	while (from < to) {

@@ -50,7 +50,8 @@ static ssize_t
 fd_writev(struct stream *s, const struct iovec *iov, int count, struct cfs_err *err)
 {
 	struct fdstream *f = self(s);
-	struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
+	struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov,
+			     .msg_iovlen = (size_t)count};
 	ssize_t n;
 
 	do

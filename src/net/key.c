@@ -49,8 +49,8 @@ certificate_new(EVP_PKEY *pkey)
 	    ASN1_INTEGER_set_uint64(X509_get_serialNumber(cert), rand_u64() >> 1) == 1 &&
 	    ASN1_TIME_set_string(X509_getm_notBefore(cert), "20200101000000Z") == 1 &&
 	    ASN1_TIME_set_string(X509_getm_notAfter(cert), "99991231235959Z") == 1 &&
-	    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"cfs", -1, -1,
-				       0) == 1 &&
+	    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"cfs", -1,
+				       -1, 0) == 1 &&
 	    X509_set_issuer_name(cert, name) == 1 && X509_set_pubkey(cert, pkey) == 1 &&
 	    X509_sign(cert, pkey, is_ec ? EVP_sha256() : NULL) > 0)
 		return cert;
@@ -81,8 +81,8 @@ key_new(EVP_PKEY *pkey, X509 *cert, struct tls_key **key_out, struct cfs_err *er
 int
 key_generate(enum key_kind kind, struct tls_key **key_out, struct cfs_err *err)
 {
-	EVP_PKEY *pkey = kind == KEY_SERVER ? EVP_EC_gen("P-256")
-					    : EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	EVP_PKEY *pkey =
+	    kind == KEY_SERVER ? EVP_EC_gen("P-256") : EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	X509 *cert = pkey ? certificate_new(pkey) : NULL;
 
 	if (!cert) {
@@ -101,8 +101,7 @@ key_save(const struct tls_key *key, int dir_fd, const char *path, struct cfs_err
 	long len;
 	int rc;
 
-	if (bio &&
-	    PEM_write_bio_PKCS8PrivateKey(bio, key->pkey, NULL, NULL, 0, NULL, NULL) == 1 &&
+	if (bio && PEM_write_bio_PKCS8PrivateKey(bio, key->pkey, NULL, NULL, 0, NULL, NULL) == 1 &&
 	    PEM_write_bio_X509(bio, key->cert) == 1 && (len = BIO_get_mem_data(bio, &pem)) > 0)
 		rc = io_write_file(dir_fd, path, pem, (size_t)len, 0600, err);
 	else

@@ -107,8 +107,8 @@ listen_entry(struct listener *l, const char *entry, struct cfs_err *err)
 	} while (rc == EADDRINUSE && port == 0 && ++tries < PORT_TRIES);
 	freeaddrinfo(list);
 	if (rc != 0)
-		return err_set(err, rc == EACCES ? CFS_EDENIED : CFS_ENET, "cannot listen on %s: %s",
-			       entry, strerrordesc_np(rc));
+		return err_set(err, rc == EACCES ? CFS_EDENIED : CFS_ENET,
+			       "cannot listen on %s: %s", entry, strerrordesc_np(rc));
 	return 0;
 }
 

@@ -112,8 +112,8 @@ ctx_new(bool is_server, const struct tls_key *key, struct tls_ctx **ctx_out, str
 	if (is_server) {
 		SSL_CTX_set_num_tickets(ctx->ssl, 0);
 		SSL_CTX_set_alpn_select_cb(ctx->ssl, select_alpn, NULL);
-		SSL_CTX_set_options(ctx->ssl, SSL_OP_CIPHER_SERVER_PREFERENCE |
-						  SSL_OP_PRIORITIZE_CHACHA);
+		SSL_CTX_set_options(ctx->ssl,
+				    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 	}
 	*ctx_out = ctx;
 	return 0;

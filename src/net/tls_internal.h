@@ -29,7 +29,8 @@ struct tls_stream {
 	/* Identity: set by the handshake. */
 	bool has_peer;
 	struct sha256 peer;
-	const struct sha256 *expected; /* during a client's handshake: the key it must be; NULL: any */
+	const struct sha256
+	    *expected; /* during a client's handshake: the key it must be; NULL: any */
 	bool mismatch;
 };
 

@@ -16,11 +16,11 @@
  * bytes that are in the cache anyway) and sent when SEND_AT are together or at a flush. Reading needs no buffer of ours:
  * with read-ahead OpenSSL asks for as much as its own holds.
  */
-#define RECORD_MAX 16384
+#define RECORD_MAX  16384
 #define RECORD_ROOM (RECORD_MAX + 512) /* with header, padding and tag (RFC 8446, 5.2) */
-#define SEND_AT (128 * 1024)
-#define OUT_MAX (SEND_AT + RECORD_ROOM)
-#define OUT_KEEP (16 * 1024) /* an empty buffer is kept up to this */
+#define SEND_AT     (128 * 1024)
+#define OUT_MAX     (SEND_AT + RECORD_ROOM)
+#define OUT_KEEP    (16 * 1024) /* an empty buffer is kept up to this */
 
 /* OpenSSL's own messages (KeyUpdate, alerts) may go above OUT_MAX by this; a peer that makes more waits. */
 #define OUT_HARD_MAX (OUT_MAX + 64 * 1024)
@@ -50,7 +50,8 @@ tls_send(struct tls_stream *t, struct cfs_err *err)
 			return CFS_EBUSY;
 		} else if (errno != EINTR) {
 			t->socket_errno = errno;
-			return err_set(err, CFS_ENET, "connection lost: %s", strerrordesc_np(errno));
+			return err_set(err, CFS_ENET, "connection lost: %s",
+				       strerrordesc_np(errno));
 		}
 	}
 	t->blocked = false;
@@ -184,7 +185,8 @@ make_room(struct tls_stream *t, size_t to_come, struct cfs_err *err)
 	}
 	/* All of it at once: growing by doubling would copy. */
 	if (to_come > RECORD_MAX &&
-	    !buf_reserve(&t->out, min_size(to_come + to_come / 64 + RECORD_ROOM, OUT_MAX - t->out.len)))
+	    !buf_reserve(&t->out,
+			 min_size(to_come + to_come / 64 + RECORD_ROOM, OUT_MAX - t->out.len)))
 		return err_code(err, CFS_ENOMEM);
 	return 0;
 }

@@ -7,13 +7,14 @@
 
 #include "net/key.h"
 
-#define SCHEME "cfs://"
+#define SCHEME     "cfs://"
 #define SCHEME_LEN (sizeof(SCHEME) - 1)
 
 #define FINGERPRINT_LEN 43
-#define SPACES " \t\r\n"
+#define SPACES          " \t\r\n"
 
-static const char secret_chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static const char secret_chars[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 bool
 url_is(const char *text)

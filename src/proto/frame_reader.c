@@ -160,8 +160,8 @@ next_bulk(struct frame_reader *r, struct frame *out, struct cfs_err *err)
 		} else if (r->dest) {
 			n = stream_read(r->stream, r->dest, r->dest_left, err);
 		} else {
-			n = stream_read(r->stream, dropped,
-					min_size(sizeof dropped, r->dest_left), err);
+			n = stream_read(r->stream, dropped, min_size(sizeof dropped, r->dest_left),
+					err);
 		}
 		if (n == CFS_EBUSY)
 			return starve(r);

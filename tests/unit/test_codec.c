@@ -56,10 +56,9 @@ make_message(const struct msg_desc *desc, void *msg, struct material *m, uint64_
 	for (size_t i = 0; i < desc->count; i++) {
 		const struct field_desc *f = &desc->fields[i];
 		void *at = (unsigned char *)msg + f->offset;
-		static const size_t sizes[] = {[KIND_U8] = 1,  [KIND_U16] = 2,
-					       [KIND_U32] = 4, [KIND_U64] = 8,
-					       [KIND_I64] = 8, [KIND_ID] = 16,
-					       [KIND_HASH] = 32};
+		static const size_t sizes[] = {
+		    [KIND_U8] = 1,  [KIND_U16] = 2, [KIND_U32] = 4,  [KIND_U64] = 8,
+		    [KIND_I64] = 8, [KIND_ID] = 16, [KIND_HASH] = 32};
 
 		if (f->kind == KIND_STR || f->kind == KIND_SECRET) {
 			*(struct str *)at =
@@ -127,8 +126,7 @@ test_there_and_back(void **state)
 		assert_int_equal(buf_append(&once, "BULK", 4), 0);
 		assert_int_equal(codec_decode(desc, once.data, once.len, &back, &offset), 0);
 		assert_int_equal(offset, twice.len);
-		assert_int_equal(codec_decode(desc, once.data, once.len, &back, NULL),
-				 CFS_EPROTO);
+		assert_int_equal(codec_decode(desc, once.data, once.len, &back, NULL), CFS_EPROTO);
 		buf_fini(&once);
 		buf_fini(&twice);
 		material_fini(&m);
@@ -158,11 +156,9 @@ test_every_truncation(void **state)
 
 			memcpy(cut + 1, b.data, n);
 			assert_int_equal(codec_decode(desc, cut + 1, n, &msg, NULL), CFS_EPROTO);
-			assert_int_equal(codec_decode(desc, cut + 1, n, &msg, &offset),
-					 CFS_EPROTO);
+			assert_int_equal(codec_decode(desc, cut + 1, n, &msg, &offset), CFS_EPROTO);
 			assert_int_equal(
-			    codec_decode_prefix(desc, cut + 1, n, total, &msg, &offset),
-			    CFS_EBUSY);
+			    codec_decode_prefix(desc, cut + 1, n, total, &msg, &offset), CFS_EBUSY);
 			free(cut);
 		}
 		assert_int_equal(
@@ -211,13 +207,12 @@ test_a_count_is_not_trusted(void **state)
 	memset(p + 9, 0xff, 4);
 	assert_int_equal(codec_decode(&msg_readdir_rep, p, sizeof p, &rep, NULL), CFS_EPROTO);
 	/* Hopeless already now, though more is to come. */
-	assert_int_equal(
-	    codec_decode_prefix(&msg_readdir_rep, p, sizeof p, 1 << 20, &rep, &offset),
-	    CFS_EPROTO);
+	assert_int_equal(codec_decode_prefix(&msg_readdir_rep, p, sizeof p, 1 << 20, &rep, &offset),
+			 CFS_EPROTO);
 	p[9] = 2;
 	memset(p + 10, 0, 3);
-	assert_int_equal(
-	    codec_decode_prefix(&msg_readdir_rep, p, sizeof p, 1 << 20, &rep, &offset), CFS_EBUSY);
+	assert_int_equal(codec_decode_prefix(&msg_readdir_rep, p, sizeof p, 1 << 20, &rep, &offset),
+			 CFS_EBUSY);
 	p[9] = 0;
 	assert_int_equal(codec_decode(&msg_readdir_rep, p, 13, &rep, NULL), 0);
 	assert_int_equal(rep.entries.count, 0);
@@ -238,8 +233,8 @@ test_lists_are_walked(void **state)
 	for (uint64_t i = 1; i <= 1000; i++) {
 		entry.cookie = i;
 		entry.name = STR_LIT("entry");
-		assert_int_equal(
-		    codec_list_append(&rep.entries, &msg_dirent, &entry, &elements, 0), 0);
+		assert_int_equal(codec_list_append(&rep.entries, &msg_dirent, &entry, &elements, 0),
+				 0);
 	}
 	assert_int_equal(codec_encode(&msg_readdir_rep, &rep, &b), 0);
 	assert_int_equal(codec_decode(&msg_readdir_rep, b.data, b.len, &back, NULL), 0);

@@ -64,7 +64,10 @@ test_lengths_cannot_overflow(void **state)
 	struct cursor c;
 
 	(void)state;
-	cursor_init(&c, "\xff\xff" "abc", 5);
+	cursor_init(&c,
+		    "\xff\xff"
+		    "abc",
+		    5);
 	assert_int_equal(cursor_str(&c).len, 0);
 	assert_true(c.bad);
 	cursor_init(&c, "abc", 3);

@@ -133,8 +133,8 @@ make_bytes(struct pair *p, size_t bulk_size, unsigned char *out, size_t size)
 	size_t n = 0;
 	ssize_t got;
 
-	assert_int_equal(
-	    frame_write(p->writer, OP_BLOB_PUT, 0, 1, &msg_blob_put_req, &req, &bulk), 0);
+	assert_int_equal(frame_write(p->writer, OP_BLOB_PUT, 0, 1, &msg_blob_put_req, &req, &bulk),
+			 0);
 	queue_lookup(p, 2);
 	assert_int_equal(frame_writer_queued(p->writer),
 			 2 * FRAME_HEADER_SIZE + 8 + bulk_size + 22);
@@ -202,9 +202,8 @@ test_bulk_in_pieces(void **state)
 	unsigned char *dst = calloc(1, BULK_SIZE);
 	struct frame f;
 
-	assert_int_equal(frame_write(p->writer, OP_READ | FRAME_REPLY, 0, 9, &msg_read_rep, &rep,
-				     &bulk),
-			 0);
+	assert_int_equal(
+	    frame_write(p->writer, OP_READ | FRAME_REPLY, 0, 9, &msg_read_rep, &rep, &bulk), 0);
 	queue_lookup(p, 10);
 	assert_int_equal(next(p, &f, NULL), FRAME_BULK);
 	assert_true(f.is_reply);
@@ -258,8 +257,7 @@ test_errors_are_replies(void **state)
 	struct m_error_rep rep;
 	struct frame f;
 
-	assert_int_equal(
-	    frame_write_error(p->writer, OP_READ, 77, CFS_ENOENT, "no such thing"), 0);
+	assert_int_equal(frame_write_error(p->writer, OP_READ, 77, CFS_ENOENT, "no such thing"), 0);
 	assert_int_equal(next(p, &f, NULL), FRAME_COMPLETE);
 	assert_true(f.is_reply);
 	assert_int_equal(err_from_wire(f.flags), CFS_ENOENT);
@@ -359,8 +357,8 @@ test_too_much_is_not_queued(void **state)
 
 	for (int i = 0; i < 5; i++)
 		pieces[i] = (struct iovec){p->bulk, BULK_SIZE};
-	assert_int_equal(
-	    frame_write(p->writer, OP_BLOB_PUT, 0, 1, &msg_blob_put_req, &req, &bulk), CFS_ETOOBIG);
+	assert_int_equal(frame_write(p->writer, OP_BLOB_PUT, 0, 1, &msg_blob_put_req, &req, &bulk),
+			 CFS_ETOOBIG);
 	assert_int_equal(frame_writer_queued(p->writer), 0);
 	assert_int_equal(p->released, 0);
 	queue_lookup(p, 4);
@@ -383,9 +381,9 @@ test_garbage(void **state)
 
 		rand_bytes(junk, sizeof junk);
 		if (seed % 2) /* a believable head */
-			frame_head_put(junk, &(struct frame_head){.size = seed * 400,
-								   .op = op_table[seed % op_table_count]
-									     .number});
+			frame_head_put(junk, &(struct frame_head){
+						 .size = seed * 400,
+						 .op = op_table[seed % op_table_count].number});
 		assert_int_equal(write(stream_fd(p->a), junk, sizeof junk), sizeof junk);
 		while ((rc = frame_next(r, &f, NULL)) > FRAME_NEED_MORE) {
 			frame_decode(&f, &any, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* TLS streams over a socketpair and TCP, with both ends in this process. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +11,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <fcntl.h>
 
 #include <cmocka.h>
 #include <openssl/ssl.h>
@@ -90,9 +90,9 @@ connect_tcp(struct world *w, struct tls_ctx *client_ctx)
 	int server;
 
 	assert_int_equal(listen_tcp(&l, "127.0.0.1:0", NULL), 0);
-	assert_int_equal(dial_tcp("localhost", addr_local_port(l.fds[0]), deadline_from_ms(5000),
-				  &client, NULL),
-			 0);
+	assert_int_equal(
+	    dial_tcp("localhost", addr_local_port(l.fds[0]), deadline_from_ms(5000), &client, NULL),
+	    0);
 	while ((server = listen_accept(l.fds[0], NULL)) == CFS_EBUSY)
 		continue;
 	assert_true(server >= 0);

@@ -21,8 +21,8 @@ test_urls(void **state)
 		unsigned port;
 		const char *path, *formatted;
 	} good[] = {
-	    {"cfs://alice@files.example:7441/docs/a b", "alice", "files.example", 7441,
-	     "/docs/a b", "cfs://alice@files.example:7441"},
+	    {"cfs://alice@files.example:7441/docs/a b", "alice", "files.example", 7441, "/docs/a b",
+	     "cfs://alice@files.example:7441"},
 	    {"cfs://files.example", "", "files.example", 7440, "", "cfs://files.example"},
 	    {"CFS://h/", "", "h", 7440, "/", "cfs://h"},
 	    {"cfs://[::1]:80/x", "", "::1", 80, "/x", "cfs://[::1]:80"},
@@ -51,10 +51,10 @@ static void
 test_what_is_no_url(void **state)
 {
 	static const char *const bad[] = {
-	    "",		   "cfs://",	   "cfs:///path",   "cfs://@h",	    "cfs://h:x",
-	    "cfs://h:",	   "cfs://h:0",	   "cfs://h:65536", "cfs://h:-1",   "cfs://[::1",
-	    "cfs://[]:1",  "cfs://[::1]x", "http://h/",	    "h/path",	    "cfs://a b/",
-	    "cfs://h:1x",  "cfs://h\n",	   ":7440",	    "cfs://h: 80",
+	    "",           "cfs://",       "cfs:///path",   "cfs://@h",    "cfs://h:x",
+	    "cfs://h:",   "cfs://h:0",    "cfs://h:65536", "cfs://h:-1",  "cfs://[::1",
+	    "cfs://[]:1", "cfs://[::1]x", "http://h/",     "h/path",      "cfs://a b/",
+	    "cfs://h:1x", "cfs://h\n",    ":7440",         "cfs://h: 80",
 	};
 	char *large = malloc(2000);
 
@@ -158,8 +158,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_urls),	 cmocka_unit_test(test_what_is_no_url),
-	    cmocka_unit_test(test_hostports),	 cmocka_unit_test(test_invites),
+	    cmocka_unit_test(test_urls),         cmocka_unit_test(test_what_is_no_url),
+	    cmocka_unit_test(test_hostports),    cmocka_unit_test(test_invites),
 	    cmocka_unit_test(test_fingerprints),
 	};
 

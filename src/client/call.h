@@ -37,6 +37,7 @@ struct call {
 	bool owned;            /* the owner has not freed it */
 	bool flying;           /* in the table: the answer is still to come */
 	bool landing;          /* done() is being told */
+	bool lazy;             /* may wait a little for others to be sent together */
 	bool later;            /* an error of it is for the next cfs_sync() */
 
 	/* request */

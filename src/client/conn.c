@@ -187,6 +187,8 @@ conn_lead(struct cfs *c, struct waiter *self)
 		conn_redial(c);
 		return;
 	}
+	if (conn_has_output(c))
+		conn_output(c);
 	poll_set_fill(c, &p);
 	if (c->link.stream != stream)
 		return;

@@ -81,6 +81,7 @@ struct cfs {
 	    tx_bulk;              /* to be sent: small requests pass bulk, changes never pass */
 	struct call_queue tx_now; /* order on the wire is settled, the first perhaps half sent */
 	size_t tx_now_bytes;
+	size_t tx_lazy_bytes; /* of lazy calls queued since the last output */
 	struct call *rx_call; /* whose reply is being received */
 	bool tx_unflushed;    /* bytes may be left in the stream's own buffer */
 	struct call *spare;   /* kept for reuse */

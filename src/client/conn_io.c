@@ -14,6 +14,7 @@
 
 #define TX_PIECES 32
 #define TX_AHEAD  65536u /* bytes whose order is settled before they are sent */
+#define TX_LAZY   65536u /* lazy calls are sent when they are so many bytes, or when somebody waits */
 #define RX_FRAMES 32     /* handled before the leader looks at its own answer again */
 
 /* Where kind, tag and id are in the encoding of a write_piece (ops.def), and its size. */
@@ -182,6 +183,7 @@ conn_output(struct cfs *c)
 	struct iovec iov[TX_PIECES];
 	ssize_t n = 0;
 
+	c->tx_lazy_bytes = 0;
 	while (c->link.stream != NULL && bucket_open(&c->tx_bucket, now_mono_ns())) {
 		settle_order(c);
 		int count = gather(c, iov);
@@ -238,6 +240,8 @@ conn_submit(struct cfs *c, struct call *k)
 		return;
 	}
 	conn_queue(c, k);
+	if (k->lazy && (c->tx_lazy_bytes += call_frame_size(k)) < TX_LAZY)
+		return;
 	conn_output(c);
 	/* What the socket did not take is the leader's to send; one in poll() does not know yet. */
 	if (conn_has_output(c) && c->leader != NULL && c->link.stream != NULL)

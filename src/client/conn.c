@@ -237,6 +237,8 @@ conn_wait(struct cfs *c, struct waiter *w, struct cfs_err *err)
 	if (w->ready(w->arg))
 		return 0;
 	waiter_join(c, w);
+	if (c->link.stream != NULL && conn_has_output(c))
+		conn_output(c);
 	if (w->fd >= 0 && c->leader != NULL)
 		conn_kick(c);
 	while (!w->ready(w->arg)) {

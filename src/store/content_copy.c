@@ -109,7 +109,7 @@ share_extents(struct store *s, const struct inode *src, uint64_t from, uint64_t 
 		rc = load_batch(s, src->a.ino, to, &b, err);
 		if (rc == 0)
 			rc = store_batch(s, src, dst, shift, &b, added, err);
-	} while (rc == 0 && b.count > 0);
+	} while (rc == 0 && b.count > 0 && b.next < to);
 	free(b.extents);
 	buf_fini(&b.bytes);
 	return rc;

@@ -133,8 +133,8 @@ st_commit(struct storetest *t)
 	return commit;
 }
 
-uint64_t
-st_ino(struct storetest *t)
+void
+st_need_ino(struct storetest *t)
 {
 	struct cfs_err err = CFS_ERR_INIT;
 	uint32_t count, gen;
@@ -145,6 +145,12 @@ st_ino(struct storetest *t)
 		    &err);
 		t->end_ino = t->next_ino + count;
 	}
+}
+
+uint64_t
+st_ino(struct storetest *t)
+{
+	st_need_ino(t);
 	return t->next_ino++;
 }
 

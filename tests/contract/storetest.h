@@ -37,7 +37,9 @@ int storetest_teardown(void **state);
 void st_reopen(struct storetest *t);
 void st_begin(struct storetest *t);
 uint64_t st_commit(struct storetest *t);
-/* A fresh inode number of alice's stream (outside transactions when a range is used up). */
+/* Sees to it that one more number can be had inside a transaction, where no range can be asked for. */
+void st_need_ino(struct storetest *t);
+/* A fresh inode number of alice's stream. */
 uint64_t st_ino(struct storetest *t);
 struct bytes_view st_str(const char *text);
 struct inode_ref st_ref(const struct inode_attr *attr);

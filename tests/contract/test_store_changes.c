@@ -20,8 +20,7 @@ change(struct storetest *t, const struct stream_state *st, uint64_t seq, uint64_
 	struct buf reply = BUF_INIT;
 	char text[64];
 
-	(void)st_ino(t);
-	t->next_ino--;
+	st_need_ino(t);
 	st_begin(t);
 	o.begin = change_begin(t->s, st, seq, ack, &o.status, &reply, NULL);
 	if (o.begin == 0) {

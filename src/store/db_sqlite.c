@@ -35,7 +35,7 @@ static const char pragmas[] = "PRAGMA journal_mode = WAL;"
 			      "PRAGMA journal_size_limit = 67108864;"
 			      "PRAGMA foreign_keys = OFF;"
 			      "PRAGMA temp_store = MEMORY;"
-			      "PRAGMA cache_size = -1024;"
+			      "PRAGMA cache_size = -2048;"
 			      "SELECT count(*) FROM sqlite_schema;"; /* makes the -wal file */
 
 static int

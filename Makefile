@@ -13,7 +13,7 @@
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all tests check check-all unit bats try bench fuzz fuzzers lint format install clean deps FORCE
+.PHONY: all tests check check-all unit bats try bench fuzz fuzzers lint format protocol-manual install clean deps FORCE
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -87,7 +87,7 @@ HELPERS := $(call test_programs,bench,*.c) $(call test_programs,fault,*.c)
 PROXY := $(B)/tests/proxy
 FUZZERS := $(call test_programs,fuzz,fuzz_*.c)
 BATS := $(wildcard tests/cli/*.bats tests/mount/*.bats tests/fault/*.bats)
-LINT_FAST := tests/lint/layers tests/lint/headers tests/lint/shape
+LINT_FAST := tests/lint/layers tests/lint/headers tests/lint/shape tests/lint/protocol-manual
 
 all: $(PROGRAMS) $(call archives,$(MODULES))
 tests: $(UNIT) $(HELPERS) $(PROXY)
@@ -208,6 +208,10 @@ lint:
 $(TIDY): tidy/%: %
 	$(if $(V),,@echo '  TIDY    $<')
 	$(Q)clang-tidy --quiet $< -- -std=c11 $(CPPFLAGS_ALL) -DCFS_VERSION='""' $(FUSE_CFLAGS) 2>/dev/null
+
+# Writes the tables of cfs-protocol(7) anew after ops.def or errors.def changed; the lint of the same name checks them.
+protocol-manual:
+	@tests/lint/$@ --update
 
 format:
 	clang-format -i $(C_FILES)

@@ -5,10 +5,10 @@
 
 #include "client/conn.h"
 
-struct blob *
-blob_new(struct cfs *c)
+struct outblob *
+outblob_new(struct cfs *c)
 {
-	struct blob *b = calloc(1, sizeof(*b));
+	struct outblob *b = calloc(1, sizeof(*b));
 
 	if (b == NULL)
 		return NULL;
@@ -19,15 +19,15 @@ blob_new(struct cfs *c)
 	return b;
 }
 
-struct blob *
-blob_ref(struct blob *b)
+struct outblob *
+outblob_ref(struct outblob *b)
 {
 	b->refs++;
 	return b;
 }
 
 void
-blob_unref(struct blob *b)
+outblob_unref(struct outblob *b)
 {
 	if (b != NULL && --b->refs == 0)
 		free(b);

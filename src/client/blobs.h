@@ -5,7 +5,7 @@
 /*
  * A blob on its way to the server. Changes name it by its tag while it is under way and by its id once the server has
  * it; a tag means nothing on another line, so a change that is sent again gets the id put in where it is known by then.
- * All calls locked (conn.h), but blob_new().
+ * All calls locked (conn.h), but outblob_new().
  */
 
 #include <stdbool.h>
@@ -16,7 +16,7 @@
 
 struct cfs;
 
-struct blob {
+struct outblob {
 	unsigned refs;
 	uint64_t tag;
 	bool stored; /* id is valid: the bytes are on the server's stable storage */
@@ -25,9 +25,9 @@ struct blob {
 };
 
 /* A blob with one reference, or NULL. */
-struct blob *blob_new(struct cfs *c);
-struct blob *blob_ref(struct blob *b);
+struct outblob *outblob_new(struct cfs *c);
+struct outblob *outblob_ref(struct outblob *b);
 /* NULL is fine. */
-void blob_unref(struct blob *b);
+void outblob_unref(struct outblob *b);
 
 #endif

@@ -34,7 +34,7 @@ call_release(struct call *k)
 	struct cfs *c = k->c;
 
 	for (size_t i = 0; i < k->piece_count; i++)
-		blob_unref(k->blobs[i]);
+		outblob_unref(k->blobs[i]);
 	call_reset(k);
 	if (c->spare_count < SPARE_CALLS) {
 		k->table_next = c->spare;
@@ -128,14 +128,14 @@ call_take_bulk(struct call *k, void *dst, size_t size)
 }
 
 int
-call_name_blobs(struct call *k, struct blob *const *blobs, size_t n)
+call_name_blobs(struct call *k, struct outblob *const *blobs, size_t n)
 {
-	k->blobs = calloc(n > 0 ? n : 1, sizeof(struct blob *));
+	k->blobs = calloc(n > 0 ? n : 1, sizeof(struct outblob *));
 	if (k->blobs == NULL)
 		return CFS_ENOMEM;
 	pthread_mutex_lock(&k->c->lock);
 	for (size_t i = 0; i < n; i++)
-		k->blobs[i] = blobs[i] != NULL ? blob_ref(blobs[i]) : NULL;
+		k->blobs[i] = blobs[i] != NULL ? outblob_ref(blobs[i]) : NULL;
 	pthread_mutex_unlock(&k->c->lock);
 	k->piece_count = n;
 	return 0;

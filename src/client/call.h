@@ -48,9 +48,9 @@ struct call {
 	size_t sent;    /* bytes of all this that the stream has taken */
 	uint16_t flags; /* of the frame */
 	uint64_t number;
-	uint64_t seq;        /* change: number in the stream, 0 not given yet */
-	uint64_t sent_ns;    /* when it was wholly sent, or submitted */
-	struct blob **blobs; /* of each piece, the one that it names by tag, or NULL */
+	uint64_t seq;           /* change: number in the stream, 0 not given yet */
+	uint64_t sent_ns;       /* when it was wholly sent, or submitted */
+	struct outblob **blobs; /* of each piece, the one that it names by tag, or NULL */
 	size_t piece_count;
 
 	/* answer */
@@ -87,7 +87,7 @@ void call_borrow_bulk(struct call *k, const void *p, size_t n);
 /* Where the answer's bulk bytes go; more than size is a protocol error. Valid until the answer or call_free(). */
 void call_take_bulk(struct call *k, void *dst, size_t size);
 /* Says which blobs the pieces of a change name; takes references. Returns 0 or CFS_ENOMEM. */
-int call_name_blobs(struct call *k, struct blob *const *blobs, size_t n);
+int call_name_blobs(struct call *k, struct outblob *const *blobs, size_t n);
 /* The change is answered only when it is on stable storage. */
 void call_durable(struct call *k);
 

@@ -83,7 +83,7 @@ patch_blobs(struct call *k)
 	    k->req.data + FRAME_HEADER_SIZE + k->fields_size - k->piece_count * PIECE_SIZE;
 
 	for (size_t i = 0; i < k->piece_count; i++, piece += PIECE_SIZE) {
-		const struct blob *b = k->blobs[i];
+		const struct outblob *b = k->blobs[i];
 
 		if (b == NULL || !b->stored)
 			continue;

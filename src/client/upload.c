@@ -45,7 +45,7 @@ struct upload {
 
 	struct buf pieces; /* of the batch, encoded */
 	struct list list;
-	struct blob **blobs; /* of each piece of it */
+	struct outblob **blobs; /* of each piece of it */
 	uint64_t batch_start;
 	struct cfs_ref ref; /* inode; ino 0: none yet */
 	bool unnamed;       /* it exists already, holding earlier batches */
@@ -61,10 +61,10 @@ upload_of(struct item *it)
 /* ---- pieces */
 
 static int
-add_piece(struct upload *u, const struct m_write_piece *p, struct blob *blob)
+add_piece(struct upload *u, const struct m_write_piece *p, struct outblob *blob)
 {
 	struct cfs *c = u->base.x->c;
-	struct blob **more = reallocarray(u->blobs, (size_t)u->list.count + 1, sizeof(*more));
+	struct outblob **more = reallocarray(u->blobs, (size_t)u->list.count + 1, sizeof(*more));
 
 	if (more == NULL)
 		return CFS_ENOMEM;
@@ -73,7 +73,7 @@ add_piece(struct upload *u, const struct m_write_piece *p, struct blob *blob)
 	int rc = codec_list_append(&u->list, &msg_write_piece, p, &u->pieces, 0);
 	if (rc == 0 && blob != NULL) {
 		pthread_mutex_lock(&c->lock);
-		u->blobs[u->list.count - 1] = blob_ref(blob);
+		u->blobs[u->list.count - 1] = outblob_ref(blob);
 		pthread_mutex_unlock(&c->lock);
 	}
 	return rc;
@@ -100,7 +100,7 @@ clear_pieces(struct upload *u)
 
 	pthread_mutex_lock(&c->lock);
 	for (uint32_t i = 0; i < u->list.count; i++)
-		blob_unref(u->blobs[i]);
+		outblob_unref(u->blobs[i]);
 	pthread_mutex_unlock(&c->lock);
 	u->list = (struct list){0};
 	buf_clear(&u->pieces);
@@ -273,7 +273,7 @@ send_blob(struct chunk *ch)
 	struct m_blob_put_req req = {0};
 	int rc;
 
-	ch->blob = blob_new(c);
+	ch->blob = outblob_new(c);
 	if (ch->blob == NULL)
 		return err_code(&ch->err, CFS_ENOMEM);
 	req.tag = piece.tag = ch->blob->tag;

@@ -73,7 +73,7 @@ chunk_free(struct chunk *ch)
 	c = ch->item->x->c;
 	pthread_mutex_lock(&c->lock);
 	call_free_locked(ch->call);
-	blob_unref(ch->blob);
+	outblob_unref(ch->blob);
 	pthread_mutex_unlock(&c->lock);
 	chunk_drop_data(ch);
 	*ch->live_prev = ch->live_next;

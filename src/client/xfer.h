@@ -35,7 +35,7 @@ struct chunk {
 	void (*step)(
 	    struct chunk *ch); /* what comes when call or job has ended; in the user's thread */
 	struct call *call;
-	struct blob *blob;
+	struct outblob *blob;
 	unsigned char *data;
 	size_t cap, len;
 	uint64_t offset;

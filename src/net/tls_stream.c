@@ -121,7 +121,11 @@ bio_ctrl(BIO *bio, int cmd, long num, void *ptr)
 BIO_METHOD *
 tls_bio_method_new(void)
 {
-	BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "cfs socket");
+	/*
+	 * No index of its own: there are 128 in a process, a client may make more contexts than that, and only
+	 * BIO_find_type() would ask for it.
+	 */
+	BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "cfs socket");
 
 	if (m && BIO_meth_set_write(m, bio_write) == 1 && BIO_meth_set_read(m, bio_read) == 1 &&
 	    BIO_meth_set_ctrl(m, bio_ctrl) == 1)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* TLS streams over a socketpair and TCP, with both ends in this process. */
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -339,6 +341,64 @@ test_idle_streams_hold_no_buffers(void **state)
 	assert_int_equal(SSL_has_pending(t->ssl), 0);
 }
 
+/* A client that reconnects for weeks makes a context each time. */
+static void
+test_many_contexts(void **state)
+{
+	struct world *w = *state;
+
+	for (int i = 0; i < 300; i++) {
+		struct tls_ctx *ctx = NULL;
+
+		assert_int_equal(tls_client_ctx_new(w->device_key, &ctx, NULL), 0);
+		if (i % 100 == 99) {
+			connect_pair(w, ctx);
+			assert_shaken(w);
+			stream_close(w->client);
+			stream_close(w->server);
+			w->client = w->server = NULL;
+		}
+		tls_ctx_free(ctx);
+	}
+}
+
+/* As the daemon does it: the context is made before a fork, connections are served after it. */
+static void
+test_a_context_crosses_a_fork(void **state)
+{
+	struct world *w = *state;
+	int fds[2];
+	pid_t child;
+	int status;
+	unsigned char byte = 'x';
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	child = fork();
+	if (child == 0) {
+		struct stream *s = NULL;
+
+		close(fds[1]);
+		if (tls_stream_new(w->server_ctx, fds[0], &s, NULL) < 0 ||
+		    tls_handshake_until(s, deadline_from_ms(5000), NULL) < 0 ||
+		    stream_writev(s, &(struct iovec){&byte, 1}, 1, NULL) != 1 ||
+		    stream_flush(s, NULL) < 0)
+			_exit(1);
+		stream_close(s);
+		_exit(0);
+	}
+	assert_true(child > 0);
+	close(fds[0]);
+	assert_int_equal(tls_stream_new(w->client_ctx, fds[1], &w->client, NULL), 0);
+	assert_int_equal(tls_client_handshake(w->client, NULL, deadline_from_ms(5000), NULL, NULL),
+			 0);
+	byte = 0;
+	while (stream_read(w->client, &byte, 1, NULL) == CFS_EBUSY)
+		poll(&(struct pollfd){.fd = fds[1], .events = POLLIN}, 1, 5000);
+	assert_int_equal(byte, 'x');
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 static void
 test_keys_are_files(void **state)
 {
@@ -390,6 +450,8 @@ main(void)
 	    TEST(test_garbage_instead_of_a_handshake),
 	    TEST(test_deadline),
 	    TEST(test_idle_streams_hold_no_buffers),
+	    TEST(test_many_contexts),
+	    TEST(test_a_context_crosses_a_fork),
 	    TEST(test_keys_are_files),
 	};
 

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CFS_ADMIN_ADMIN_H
+#define CFS_ADMIN_ADMIN_H
+
+/*
+ * cfsadm: a table of commands, one file each. They speak the protocol to the daemon's admin socket, or where no daemon
+ * runs to a session in this very process, so that both ways are one path.
+ */
+
+#include <stdbool.h>
+
+#include "base/args.h"
+#include "base/err.h"
+#include "proto/caller.h"
+#include "server/config.h"
+
+/* What every command gets. */
+struct admin {
+	const char *config_path;
+	bool json;
+	struct config *config;
+};
+
+/* argv[0] is the command's name. Returns 0 or a code with err set. */
+typedef int admin_fn(struct admin *a, int argc, char **argv, struct cfs_err *err);
+
+struct admin_cmd {
+	const char *name;
+	admin_fn *run;
+};
+
+admin_fn cmd_init, cmd_invite, cmd_user, cmd_status, cmd_fsck;
+
+/*
+ * A command's options: as args_parse() with the spec's one group (or none) and the options that all commands have.
+ * Returns an enum args_result, having printed what ARGS_HELP and ARGS_VERSION ask for, or a code.
+ */
+int admin_args(struct admin *a, const struct arg_spec *spec, int argc, char **argv, int *first_out,
+	       struct cfs_err *err);
+
+/* Reads the settings into a->config: what every command does once its options are read. Errors in the file are printed. */
+int admin_config(struct admin *a, struct cfs_err *err);
+
+/* A connection as administrator, to the daemon or (daemon = false) to a session of this process. */
+struct admin_link;
+
+/* CFS_ELOCKED when the store is in use and no daemon answers. */
+int admin_connect(const struct admin *a, struct admin_link **out, struct cfs_err *err);
+void admin_disconnect(struct admin_link *l);
+
+/* Calls and waits; reply holds views that are valid until the next call. */
+int admin_call(struct admin_link *l, unsigned op, const void *request, void *reply,
+	       struct cfs_err *err);
+
+#endif

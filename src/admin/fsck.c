@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <jansson.h>
+#include <stdio.h>
+
+#include "admin/admin.h"
+#include "admin/output.h"
+#include "base/io.h"
+#include "store/store.h"
+
+static const struct arg_spec spec = {
+    .prog = "cfsadm fsck",
+    .synopsis = "",
+    .summary = "Check every rule of the store; changes nothing. Exit status 7 if there are faults.",
+    .footer = "While a daemon runs the store is looked at as it is at one moment; a fault that is\n"
+	      "not there any more when the check runs again was a change under way.\n",
+};
+
+struct faults {
+	const struct admin *a;
+	struct cfs_err *err;
+};
+
+static void
+report(void *arg, const char *fault)
+{
+	const struct faults *f = arg;
+
+	if (f->a->json)
+		(void)output_json(json_pack("{s:o}", "fault", output_str(str_from(fault))), f->err);
+	else
+		(void)printf("%s\n", fault);
+}
+
+static int
+check(const struct admin *a, struct cfs_err *err)
+{
+	struct store_conf conf = config_store(a->config);
+	struct faults f = {.a = a, .err = err};
+	struct store_shared *shared = NULL;
+	struct store *store = NULL;
+	int rc;
+
+	rc = store_shared_new(&shared, err);
+	if (rc == 0)
+		rc = store_open(&conf, shared, &store, err);
+	if (rc == 0)
+		rc = store_check(store, report, &f, err);
+	if (store)
+		store_close(store);
+	store_shared_free(shared);
+	return rc;
+}
+
+int
+cmd_fsck(struct admin *a, int argc, char **argv, struct cfs_err *err)
+{
+	int lock = -1, first, rc;
+
+	rc = admin_args(a, &spec, argc, argv, &first, err);
+	if (rc)
+		return rc < 0 ? rc : 0;
+	rc = admin_config(a, err);
+	if (rc)
+		return rc;
+	rc = store_lock(a->config->path, &lock, err);
+	if (rc == CFS_ELOCKED)
+		(void)fprintf(stderr, "cfsadm: the store is in use; checking it as it is now\n");
+	else if (rc)
+		return rc;
+	rc = check(a, err);
+	fd_close(&lock);
+	if (rc > 0)
+		return err_set(err, CFS_ECORRUPT, "%d faults", rc);
+	if (rc == 0 && !a->json)
+		(void)printf("no faults\n");
+	return rc;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "server/config.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+
+static const char *const log_levels[] = {"error", "warn", "notice", "info", "debug", NULL};
+static const char *const access_values[] = {"shared", "private", NULL};
+
+#define AT(field) offsetof(struct config, field)
+#define SECOND    INT64_C(1000)
+#define DAY       (24 * 3600 * SECOND)
+
+static const struct conf_key keys[] = {
+    {.section = "server",
+     .key = "listen",
+     .type = CONF_STRING,
+     .offset = AT(listen),
+     .def = ":7440",
+     .doc =
+	 "Addresses to listen on, separated by spaces or commas: HOST:PORT, [IPV6]:PORT, or :PORT\n"
+	 "for every address of this machine. Port 0 takes a free one, which 'cfsadm status' names."},
+    {.section = "server",
+     .key = "address",
+     .type = CONF_STRING,
+     .offset = AT(address),
+     .doc =
+	 "HOST:PORT by which clients reach this server; it goes into invites. Without it: what it\n"
+	 "listens on, or this machine's name where that is every address."},
+    {.section = "server",
+     .key = "admin_socket",
+     .type = CONF_STRING,
+     .offset = AT(admin_socket),
+     .doc = "Unix socket for cfsadm. Without it: admin.sock in the store."},
+    {.section = "server",
+     .key = "log",
+     .type = CONF_STRING,
+     .offset = AT(log),
+     .def = "stderr",
+     .doc = "Where messages go: stderr, syslog, or the path of a file (opened again on HUP)."},
+    {.section = "server",
+     .key = "log_level",
+     .type = CONF_ENUM,
+     .offset = AT(log_level),
+     .def = "notice",
+     .values = log_levels,
+     .doc = "The least important messages that are logged."},
+    {.section = "store",
+     .key = "path",
+     .type = CONF_STRING,
+     .offset = AT(path),
+     .doc = "Directory of the store, made by 'cfsadm init'. There is no default."},
+    {.section = "store",
+     .key = "attic_keep",
+     .type = CONF_DURATION,
+     .offset = AT(attic_keep_ms),
+     .def = "30d",
+     .max = 36500 * DAY,
+     .doc = "How long replaced and deleted content is kept; 0 keeps nothing."},
+    {.section = "store",
+     .key = "attic_max",
+     .type = CONF_SIZE,
+     .offset = AT(attic_max_bytes),
+     .def = "0",
+     .doc = "How much of it is kept; the oldest gives way. 0: no limit but the time."},
+    {.section = "store",
+     .key = "min_free",
+     .type = CONF_SIZE,
+     .offset = AT(min_free_bytes),
+     .def = "64M",
+     .doc = "With less free disk than this nothing is added any more; deleting goes on working."},
+    {.section = "access",
+     .key = "default",
+     .type = CONF_ENUM,
+     .offset = AT(access),
+     .def = "shared",
+     .values = access_values,
+     .doc = "shared: every signed-in user may list and read every tree. private: only their own.\n"
+	    "Either way nobody but its owner changes a tree."},
+    {.section = "limits",
+     .key = "connections",
+     .type = CONF_INT,
+     .offset = AT(connections),
+     .def = "1000",
+     .min = 1,
+     .max = 100000,
+     .doc = "Connections at a time, each of them a process."},
+    {.section = "limits",
+     .key = "per_address",
+     .type = CONF_INT,
+     .offset = AT(per_address),
+     .def = "250",
+     .min = 1,
+     .max = 100000,
+     .doc = "Of those from one address (from one /64 network with IPv6)."},
+    {.section = "limits",
+     .key = "unauthenticated",
+     .type = CONF_INT,
+     .offset = AT(unauthenticated),
+     .def = "64",
+     .min = 1,
+     .max = 100000,
+     .doc = "Of those not signed in yet."},
+    {.section = "limits",
+     .key = "requests_in_flight",
+     .type = CONF_INT,
+     .offset = AT(requests_in_flight),
+     .def = "1024",
+     .min = 16,
+     .max = 65536,
+     .doc = "Requests of one connection under way at a time; more wait in the network."},
+    {.section = "timeouts",
+     .key = "signin",
+     .type = CONF_DURATION,
+     .offset = AT(signin_ms),
+     .def = "20s",
+     .min = 100,
+     .max = 3600 * SECOND,
+     .doc = "A connection that has not signed in after this is closed."},
+    {.section = "timeouts",
+     .key = "idle",
+     .type = CONF_DURATION,
+     .offset = AT(idle_ms),
+     .def = "15m",
+     .min = SECOND,
+     .max = 365 * DAY,
+     .doc = "A connection from which nothing came for this long is closed."},
+    {.section = "timeouts",
+     .key = "heartbeat",
+     .type = CONF_DURATION,
+     .offset = AT(heartbeat_ms),
+     .def = "10s",
+     .min = SECOND,
+     .max = 3600 * SECOND,
+     .doc = "Clients are asked to send something at least this often."},
+    {.section = "timeouts",
+     .key = "drain",
+     .type = CONF_DURATION,
+     .offset = AT(drain_ms),
+     .def = "15s",
+     .max = 3600 * SECOND,
+     .doc = "On TERM what is under way has this long to finish."},
+};
+
+static const struct conf_table table = {.keys = keys, .n = ARRAY_SIZE(keys)};
+
+void
+config_print_sample(FILE *f)
+{
+	(void)fputs(
+	    "# cfsd.conf: settings of cfsd and cfsadm. What is commented out is the default.\n\n",
+	    f);
+	conf_print_sample(f, &table);
+}
+
+int
+config_load(const char *path, conf_error_fn *on_error, void *arg, struct config **out,
+	    struct cfs_err *err)
+{
+	struct config *c = calloc(1, sizeof(*c));
+	int rc;
+
+	*out = NULL;
+	if (!c)
+		return err_code(err, CFS_ENOMEM);
+	rc = conf_parse_file(&c->owner, path, &table, c, on_error, arg, err);
+	if (rc == 0 && !c->path) {
+		rc = err_set(err, CFS_ECONFIG, "%s: [store] path is missing", path);
+		if (on_error)
+			on_error(arg, err->text);
+	}
+	if (rc) {
+		config_free(c);
+		return rc;
+	}
+	*out = c;
+	return 0;
+}
+
+void
+config_free(struct config *c)
+{
+	if (!c)
+		return;
+	conf_fini(&c->owner);
+	free(c);
+}
+
+struct store_conf
+config_store(const struct config *c)
+{
+	return (struct store_conf){
+	    .path = c->path,
+	    .attic_keep_ms = c->attic_keep_ms,
+	    .attic_max_bytes = c->attic_max_bytes,
+	    .min_free_bytes = c->min_free_bytes,
+	};
+}
+
+int
+config_apply_log(const struct config *c, const char *ident, struct cfs_err *err)
+{
+	log_set_level((enum log_level)c->log_level);
+	if (strcmp(c->log, "stderr") == 0) {
+		log_to_stderr();
+		return 0;
+	}
+	if (strcmp(c->log, "syslog") == 0) {
+		log_to_syslog(ident);
+		return 0;
+	}
+	return log_to_file(c->log, err);
+}

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "server/hub.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "server/adminsock.h"
+#include "server/hub_state.h"
+#include "server/notify.h"
+#include "store/store.h"
+
+#define EVENTS_AT_ONCE 64
+
+int
+hub_watch(struct hub *h, int fd, enum hub_event kind, uint32_t value, struct cfs_err *err)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = (uint64_t)kind << 32 | value};
+
+	if (epoll_ctl(h->epoll_fd, EPOLL_CTL_ADD, fd, &ev))
+		return err_set_errno(err, errno, "epoll_ctl");
+	return 0;
+}
+
+/* ---- messages of children ---- */
+
+static void
+tell(const struct child *child, const struct hub_msg *m)
+{
+	/* One that takes nothing has itself to thank: the hub never waits. */
+	(void)send(child->fd, m, sizeof(*m), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void
+answer_ask(struct hub *h, const struct child *asker, uint32_t index)
+{
+	struct hub_msg m = {.kind = HUB_END};
+	const struct child *c = children_from(&h->children, index);
+
+	/* Who is connected is an admin's business. */
+	if (asker->role != CHILD_ADMIN)
+		return;
+	while (c && c->role != CHILD_SESSION)
+		c = children_from(&h->children, c->index + 1);
+	if (c) {
+		m.kind = HUB_SESSION;
+		m.index = c->index;
+		m.pid = (uint64_t)c->pid;
+		m.since_ns = c->since_ns;
+		memcpy(m.user, c->user, sizeof(m.user));
+		memcpy(m.device, c->device, sizeof(m.device));
+		memcpy(m.peer, c->peer, sizeof(m.peer));
+	}
+	tell(asker, &m);
+}
+
+static void
+handle_message(struct hub *h, struct child *child, struct hub_msg *m)
+{
+	switch (m->kind) {
+	case HUB_SIGNED_IN:
+		m->user[sizeof(m->user) - 1] = '\0';
+		m->device[sizeof(m->device) - 1] = '\0';
+		memcpy(child->user, m->user, sizeof(child->user));
+		memcpy(child->device, m->device, sizeof(child->device));
+		children_signed_in(&h->children, child);
+		break;
+	case HUB_REFUSED:
+		refusals_note(&h->refusals, &child->key, now_mono_ns());
+		break;
+	case HUB_ASK:
+		answer_ask(h, child, m->index);
+		break;
+	default:
+		log_warn("process %ld sent nonsense", (long)child->pid);
+		break;
+	}
+}
+
+static void
+read_child(struct hub *h, pid_t pid)
+{
+	struct child *child = children_find(&h->children, pid);
+	struct hub_msg m;
+	ssize_t n;
+
+	if (!child || child->fd < 0)
+		return;
+	n = recv(child->fd, &m, sizeof(m), MSG_DONTWAIT);
+	if (n == (ssize_t)sizeof(m))
+		handle_message(h, child, &m);
+	else if (n >= 0 || (errno != EAGAIN && errno != EINTR))
+		fd_close(&child->fd); /* ended; it is reaped in a moment */
+}
+
+/* ---- children that ended ---- */
+
+static void
+log_end(const struct child *child, int status)
+{
+	const char *who = child->peer[0] ? child->peer : child->user;
+
+	if (WIFSIGNALED(status))
+		log_error("%s: process %ld died of signal %d (%s)", who, (long)child->pid,
+			  WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		log_debug("%s: process %ld ended", who, (long)child->pid);
+}
+
+static void
+reap(struct hub *h)
+{
+	struct cfs_err err = CFS_ERR_INIT;
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		struct child *child = children_find(&h->children, pid);
+		bool keeper = child && child->role == CHILD_KEEPER;
+
+		if (!child)
+			continue;
+		log_end(child, status);
+		children_remove(&h->children, child);
+		if (keeper && !h->draining && hub_start_keeper(h, &err))
+			log_error("keeper: %s", err.text);
+	}
+}
+
+/* ---- signals ---- */
+
+static void
+each_session(struct hub *h, void (*act)(const struct child *))
+{
+	struct child *c = children_from(&h->children, 0);
+
+	for (; c; c = children_from(&h->children, c->index + 1)) {
+		if (c->role != CHILD_KEEPER)
+			act(c);
+	}
+}
+
+static void
+say_drain(const struct child *child)
+{
+	struct hub_msg m = {.kind = HUB_DRAIN};
+
+	tell(child, &m);
+}
+
+static void
+kill_now(const struct child *child)
+{
+	(void)kill(child->pid, SIGKILL);
+}
+
+static void
+drain(struct hub *h)
+{
+	if (h->draining) {
+		each_session(h, kill_now);
+		return;
+	}
+	log_notice("going down: %u connections finish what is under way", h->children.sessions);
+	notify_manager("STOPPING=1");
+	h->draining = true;
+	h->drain_deadline = deadline_from_ms(h->config->drain_ms);
+	listener_close(&h->net);
+	listener_close(&h->admin);
+	each_session(h, say_drain);
+}
+
+static void
+log_config_error(void *arg, const char *text)
+{
+	(void)arg;
+	log_error("%s", text);
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+/* Sessions that run keep the settings that they began with. */
+static void
+reload(struct hub *h)
+{
+	struct cfs_err err = CFS_ERR_INIT;
+	struct config *fresh;
+
+	if (config_load(h->config_path, log_config_error, NULL, &fresh, &err)) {
+		log_error("the settings stay as they were: %s", err.text);
+		return;
+	}
+	if (!same_text(fresh->path, h->config->path) ||
+	    !same_text(fresh->listen, h->config->listen) ||
+	    !same_text(fresh->admin_socket, h->config->admin_socket)) {
+		log_error("the settings stay as they were: [store] path, [server] listen and "
+			  "admin_socket only change with a restart");
+		config_free(fresh);
+		return;
+	}
+	if (config_apply_log(fresh, "cfsd", &err))
+		log_error("%s", err.text);
+	config_free(h->config);
+	h->config = fresh;
+	/* The keeper reads the attic's limits when it starts: it is started anew when it ends. */
+	for (struct child *c = children_from(&h->children, 0); c;
+	     c = children_from(&h->children, c->index + 1)) {
+		if (c->role == CHILD_KEEPER && c->fd >= 0)
+			(void)shutdown(c->fd, SHUT_RDWR);
+	}
+	log_notice("settings read again from %s", h->config_path);
+}
+
+static void
+read_signals(struct hub *h)
+{
+	struct signalfd_siginfo info;
+
+	while (read(h->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		switch (info.ssi_signo) {
+		case SIGCHLD:
+			reap(h);
+			break;
+		case SIGHUP:
+			reload(h);
+			break;
+		default:
+			drain(h);
+			break;
+		}
+	}
+}
+
+/* ---- life ---- */
+
+static int
+catch_signals(struct hub *h, struct cfs_err *err)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGCHLD);
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &set, &h->old_mask))
+		return err_set_errno(err, errno, "sigprocmask");
+	h->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	h->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (h->signal_fd < 0 || h->epoll_fd < 0)
+		return err_set_errno(err, errno, "signalfd, epoll");
+	return hub_watch(h, h->signal_fd, EVENT_SIGNAL, 0, err);
+}
+
+static int
+watch_listeners(struct hub *h, struct cfs_err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < h->net.count && rc == 0; i++)
+		rc = hub_watch(h, h->net.fds[i], EVENT_LISTEN_NET, (uint32_t)h->net.fds[i], err);
+	for (size_t i = 0; i < h->admin.count && rc == 0; i++)
+		rc = hub_watch(h, h->admin.fds[i], EVENT_LISTEN_ADMIN, (uint32_t)h->admin.fds[i],
+			       err);
+	return rc;
+}
+
+static int
+start(struct hub *h, struct cfs_err *err)
+{
+	const struct config *c = h->config;
+	int rc;
+
+	rc = store_lock(c->path, &h->lock_fd, err);
+	if (rc == 0)
+		rc = store_shared_new(&h->shared, err);
+	if (rc == 0)
+		rc = listen_tcp(&h->net, c->listen, err);
+	if (rc == 0)
+		rc = identity_load(c, &h->net, &h->identity, err);
+	if (rc == 0)
+		rc = tls_server_ctx_new(h->identity.key, &h->tls, err);
+	if (rc == 0)
+		rc = adminsock_listen(c, &h->admin, h->admin_path, err);
+	if (rc == 0)
+		rc = catch_signals(h, err);
+	if (rc == 0)
+		rc = watch_listeners(h, err);
+	if (rc == 0)
+		rc = hub_start_keeper(h, err);
+	return rc;
+}
+
+static void
+say_ready(const struct hub *h)
+{
+	char text[HOSTPORT_SIZE];
+
+	for (size_t i = 0; i < h->net.count; i++)
+		(void)fprintf(stderr, "cfsd: ready on %s\n",
+			      addr_format_local(text, h->net.fds[i]));
+	(void)fflush(stderr);
+	notify_manager("READY=1");
+}
+
+static bool
+finished(struct hub *h)
+{
+	struct child *keeper;
+
+	if (!h->draining)
+		return false;
+	if (deadline_passed(h->drain_deadline))
+		each_session(h, kill_now);
+	keeper = children_from(&h->children, 0);
+	if (h->children.count == 1 && keeper->role == CHILD_KEEPER && keeper->fd >= 0)
+		fd_close(&keeper->fd); /* flushes a last time and ends */
+	return h->children.count == 0;
+}
+
+static void
+handle_event(struct hub *h, uint64_t data)
+{
+	uint32_t value = (uint32_t)data;
+
+	switch ((enum hub_event)(data >> 32)) {
+	case EVENT_SIGNAL:
+		read_signals(h);
+		break;
+	case EVENT_LISTEN_NET:
+		if (!h->draining)
+			hub_accept(h, (int)value, CHILD_SESSION);
+		break;
+	case EVENT_LISTEN_ADMIN:
+		if (!h->draining)
+			hub_accept(h, (int)value, CHILD_ADMIN);
+		break;
+	case EVENT_OF_CHILD:
+		read_child(h, (pid_t)value);
+		break;
+	}
+}
+
+static void
+loop(struct hub *h)
+{
+	struct epoll_event events[EVENTS_AT_ONCE];
+
+	while (!finished(h)) {
+		int timeout = h->draining ? 100 : -1;
+		int n = epoll_wait(h->epoll_fd, events, EVENTS_AT_ONCE, timeout);
+
+		for (int i = 0; i < n; i++)
+			handle_event(h, events[i].data.u64);
+	}
+}
+
+int
+hub_run(const char *config_path, struct config *config, struct cfs_err *err)
+{
+	struct hub *h = calloc(1, sizeof(*h));
+	int rc;
+
+	if (!h) {
+		config_free(config);
+		return err_code(err, CFS_ENOMEM);
+	}
+	h->pid = getpid();
+	h->config_path = config_path;
+	h->config = config;
+	h->lock_fd = h->epoll_fd = h->signal_fd = -1;
+	h->started_ns = now_real_ns();
+	rc = start(h, err);
+	if (rc == 0) {
+		say_ready(h);
+		loop(h);
+		log_notice("ended");
+	}
+	if (h->admin_path[0])
+		(void)unlink(h->admin_path);
+	listener_close(&h->net);
+	listener_close(&h->admin);
+	children_fini(&h->children);
+	tls_ctx_free(h->tls);
+	identity_fini(&h->identity);
+	store_shared_free(h->shared);
+	fd_close(&h->signal_fd);
+	fd_close(&h->epoll_fd);
+	fd_close(&h->lock_fd);
+	config_free(h->config);
+	free(h);
+	return rc;
+}

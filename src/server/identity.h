@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CFS_SERVER_IDENTITY_H
+#define CFS_SERVER_IDENTITY_H
+
+/* What a server is known by: its key, and where it can be reached. */
+
+#include <stdint.h>
+
+#include "net/addr.h"
+#include "net/key.h"
+#include "net/listen.h"
+#include "server/config.h"
+
+/* The key's file in the store. */
+#define IDENTITY_KEY_FILE "server.key"
+
+struct identity {
+	struct tls_key *key;
+	struct sha256 fingerprint;
+	char listen[HOSTPORT_SIZE];  /* the first address listened on */
+	char address[HOSTPORT_SIZE]; /* for invites */
+	uint16_t port;
+};
+
+/* Makes the key in a store that has none. */
+int identity_create(const char *store_path, struct cfs_err *err);
+
+/*
+ * Loads the key and finds out the addresses: the real ones of a listener, or with NULL (no daemon runs) those that the config
+ * says. CFS_ENOENT when there is no key. Freed with identity_fini().
+ */
+int identity_load(const struct config *c, const struct listener *l, struct identity *out,
+		  struct cfs_err *err);
+void identity_fini(struct identity *id);
+
+#endif

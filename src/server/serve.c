@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* The forked side: from the fork to the session, in order: drop what is the hub's, lock down, talk TLS, serve. */
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "net/fdstream.h"
+#include "server/hub_state.h"
+#include "server/keeper.h"
+#include "server/sandbox.h"
+#include "server/session.h"
+
+/* What is the hub's alone: where others connect, and its ends of the sockets to all the other sessions. */
+static void
+close_what_is_the_hubs(struct hub *h)
+{
+	listener_close(&h->net);
+	listener_close(&h->admin);
+	fd_close(&h->epoll_fd);
+	fd_close(&h->signal_fd);
+	for (struct child *c = children_from(&h->children, 0); c;
+	     c = children_from(&h->children, c->index + 1))
+		fd_close(&c->fd);
+}
+
+/* A terminal's or service manager's signals reach the whole group: the hub acts on them and tells its children. */
+static void
+leave_signals(const struct hub *h)
+{
+	(void)signal(SIGTERM, SIG_IGN);
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	(void)signal(SIGCHLD, SIG_DFL);
+	(void)sigprocmask(SIG_SETMASK, &h->old_mask, NULL);
+}
+
+/* Children do not outlive the hub: the store's lock must end with it. */
+static bool
+die_with(pid_t hub)
+{
+	return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == hub;
+}
+
+static void
+become_child(struct hub *h, struct child *self)
+{
+	struct cfs_err err = CFS_ERR_INIT;
+
+	if (!die_with(h->pid))
+		_exit(1);
+	leave_signals(h);
+	close_what_is_the_hubs(h);
+	fd_close(&self->fd);
+	if (sandbox_enter(&err)) {
+		log_err(&err);
+		_exit(1);
+	}
+}
+
+_Noreturn void
+serve_keeper(struct hub *h, struct child *self, int hub_fd)
+{
+	struct store_conf conf = config_store(h->config);
+
+	become_child(h, self);
+	_exit(keeper_run(&conf, h->shared, hub_fd));
+}
+
+/* The handshake, within the time for signing in; the hub's end ends it too. */
+static int
+handshake(struct stream *s, int hub_fd, int64_t timeout_ms, struct cfs_err *err)
+{
+	uint64_t deadline = deadline_from_ms(timeout_ms);
+	int rc;
+
+	while ((rc = tls_handshake(s, err)) == CFS_EBUSY) {
+		struct pollfd p[2] = {{.fd = stream_fd(s), .events = stream_events(s)},
+				      {.fd = hub_fd, .events = POLLIN}};
+
+		if (deadline_passed(deadline))
+			return err_set(err, CFS_ETIMEDOUT, "no TLS handshake in time");
+		(void)poll(p, 2, deadline_left_ms(deadline));
+		if (p[1].revents)
+			return err_set(err, CFS_ECANCELED, "the server is going down");
+	}
+	return rc;
+}
+
+static int
+open_stream(struct hub *h, const struct child *self, int fd, int hub_fd, struct session_args *args,
+	    struct cfs_err *err)
+{
+	int rc;
+
+	if (self->role == CHILD_ADMIN) {
+		args->stream = fdstream_new(fd);
+		args->peer.admin = true;
+		return args->stream ? 0 : err_code(err, CFS_ENOMEM);
+	}
+	rc = tls_stream_new(h->tls, fd, &args->stream, err);
+	if (rc == 0)
+		rc = handshake(args->stream, hub_fd, h->config->signin_ms, err);
+	if (rc == 0)
+		args->peer.has_key = tls_peer_fingerprint(args->stream, &args->peer.key);
+	return rc;
+}
+
+static struct session_conf
+session_conf_of(const struct hub *h)
+{
+	const struct config *c = h->config;
+
+	return (struct session_conf){
+	    .trees_private = c->access == ACCESS_PRIVATE,
+	    .requests_in_flight = (unsigned)c->requests_in_flight,
+	    .signin_ms = c->signin_ms,
+	    .idle_ms = c->idle_ms,
+	    .heartbeat_ms = (uint32_t)c->heartbeat_ms,
+	    .server_key = h->identity.fingerprint,
+	    .address = h->identity.address,
+	    .listen = h->identity.listen,
+	    .port = h->identity.port,
+	    .started_ns = h->started_ns,
+	    .daemon_pid = (uint64_t)h->pid,
+	};
+}
+
+_Noreturn void
+serve_connection(struct hub *h, struct child *self, int fd, int hub_fd, unsigned refused)
+{
+	struct store_conf store_conf = config_store(h->config);
+	struct session_conf conf = session_conf_of(h);
+	struct session_args args = {.conf = &conf, .hub_fd = hub_fd};
+	struct cfs_err err = CFS_ERR_INIT;
+	int rc;
+
+	become_child(h, self);
+	args.peer.refused = refused;
+	(void)snprintf(args.peer.address, sizeof(args.peer.address), "%s", self->peer);
+	rc = open_stream(h, self, fd, hub_fd, &args, &err);
+	if (rc == 0)
+		rc = store_open(&store_conf, h->shared, &args.store, &err);
+	if (rc) {
+		log_info("%s: %s", self->peer, err.text);
+		_exit(1);
+	}
+	(void)session_run(&args);
+	store_close(args.store);
+	/* Not exit(): what the hub had open and registered is not this process's to end. */
+	_exit(0);
+}

@@ -83,7 +83,7 @@ fd_fd(const struct stream *s)
 static short
 fd_events(const struct stream *s)
 {
-	return self_const(s)->write_blocked ? POLLIN | POLLOUT : POLLIN;
+	return self_const(s)->write_blocked ? POLLOUT : 0;
 }
 
 static size_t

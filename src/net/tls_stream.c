@@ -250,7 +250,12 @@ fd_of(const struct stream *s)
 static short
 events_of(const struct stream *s)
 {
-	return self_const(s)->blocked ? POLLIN | POLLOUT : POLLIN;
+	const struct tls_stream *t = self_const(s);
+
+	/* In TLS 1.3 no write waits for a read once the handshake is done, and whether to read is the owner's matter. */
+	if (t->blocked)
+		return POLLOUT;
+	return t->established ? 0 : POLLIN;
 }
 
 static size_t

@@ -63,8 +63,8 @@ int stream_flush(struct stream *s, struct cfs_err *err);
 int stream_fd(const struct stream *s);
 
 /*
- * Events (POLLIN, POLLOUT) that a poll must wait for, beyond POLLIN for the next message, before calls that said
- * CFS_EBUSY can go on.
+ * Events (POLLIN, POLLOUT) that a poll must wait for before calls that said CFS_EBUSY can go on. POLLIN for the next
+ * message is not among them: whoever wants to read adds it, and an owner that reads no more for now must not be woken.
  */
 short stream_events(const struct stream *s);
 

@@ -133,7 +133,7 @@ linger(struct stream *s)
 	unsigned char byte;
 
 	while (stream_read(s, &byte, 1, NULL) == CFS_EBUSY)
-		wait_for(s, 0);
+		wait_for(s, POLLIN);
 }
 
 static void
@@ -170,7 +170,7 @@ stream_receive(const struct bench *b, struct stream *s)
 		ssize_t n = stream_read(s, b->memory + done % PIECE, PIECE - done % PIECE, &err);
 
 		if (n == CFS_EBUSY)
-			wait_for(s, 0);
+			wait_for(s, POLLIN);
 		else if (n <= 0)
 			die("stream_read", &err);
 		done += n > 0 ? (size_t)n : 0;
@@ -214,7 +214,7 @@ frames_receive(const struct bench *b, struct stream *s)
 		else if (rc == FRAME_BULK_END)
 			done += PIECE;
 		else if (rc == FRAME_NEED_MORE)
-			wait_for(s, 0);
+			wait_for(s, POLLIN);
 		else
 			die("frame_next", &err);
 	}

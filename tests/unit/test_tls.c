@@ -238,6 +238,27 @@ test_bytes_both_ways(void **state)
 	transfer(w->client, w->server, 1);
 }
 
+/* An owner that reads no more, because it owes too much, must not be woken by what the peer goes on sending. */
+static void
+test_unread_bytes_wake_nobody(void **state)
+{
+	struct world *w = *state;
+
+	connect_pair(w, w->client_ctx);
+	assert_int_equal(tls_handshake(w->server, NULL), CFS_EBUSY);
+	assert_int_equal(stream_events(w->server), STREAM_WANT_READ);
+	assert_shaken(w);
+	assert_int_equal(stream_events(w->server), 0);
+	for (int i = 0; i < 1000; i++) {
+		static unsigned char bytes[65536];
+		struct iovec iov = {bytes, sizeof bytes};
+
+		stream_writev(w->server, &iov, 1, NULL);
+	}
+	assert_int_equal(stream_flush(w->server, NULL), CFS_EBUSY);
+	assert_int_equal(stream_events(w->server), STREAM_WANT_WRITE);
+}
+
 static void
 test_suite_and_version(void **state)
 {
@@ -440,19 +461,13 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_both_know_each_other),
-	    TEST(test_a_client_may_have_no_key),
-	    TEST(test_another_key_is_refused),
-	    TEST(test_bytes_both_ways),
-	    TEST(test_suite_and_version),
-	    TEST(test_key_updates_are_answered),
-	    TEST(test_orderly_end_and_cut),
-	    TEST(test_garbage_instead_of_a_handshake),
-	    TEST(test_deadline),
-	    TEST(test_idle_streams_hold_no_buffers),
-	    TEST(test_many_contexts),
-	    TEST(test_a_context_crosses_a_fork),
-	    TEST(test_keys_are_files),
+	    TEST(test_both_know_each_other),           TEST(test_a_client_may_have_no_key),
+	    TEST(test_another_key_is_refused),         TEST(test_bytes_both_ways),
+	    TEST(test_unread_bytes_wake_nobody),       TEST(test_suite_and_version),
+	    TEST(test_key_updates_are_answered),       TEST(test_orderly_end_and_cut),
+	    TEST(test_garbage_instead_of_a_handshake), TEST(test_deadline),
+	    TEST(test_idle_streams_hold_no_buffers),   TEST(test_many_contexts),
+	    TEST(test_a_context_crosses_a_fork),       TEST(test_keys_are_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,7 +87,7 @@ HELPERS := $(call test_programs,bench,*.c) $(call test_programs,fault,*.c)
 PROXY := $(B)/tests/proxy
 FUZZERS := $(call test_programs,fuzz,fuzz_*.c)
 BATS := $(wildcard tests/cli/*.bats tests/mount/*.bats tests/fault/*.bats)
-LINT_FAST := tests/lint/layers tests/lint/headers tests/lint/shape tests/lint/protocol-manual
+LINT_FAST := tests/lint/layers tests/lint/headers tests/lint/shape tests/lint/protocol-manual tests/lint/settings
 
 all: $(PROGRAMS) $(call archives,$(MODULES))
 tests: $(UNIT) $(HELPERS) $(PROXY)

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -399,4 +400,33 @@ cfs_profile_from_url(const char *text, struct cfs_profile *out, struct cfs_err *
 		return err_code(err, CFS_ENOMEM);
 	}
 	return 0;
+}
+
+int
+cfs_profile_match(const struct cfs_profile *url, struct cfs_profile *out, struct cfs_err *err)
+{
+	struct profiles all;
+	const struct cfs_profile *match = NULL;
+	int rc = profiles_load(&all, err);
+
+	memset(out, 0, sizeof(*out));
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < all.count && match == NULL; i++) {
+		const struct cfs_profile *p = &all.list[i];
+
+		if (p->host != NULL && strcasecmp(p->host, url->host) == 0 &&
+		    p->port == url->port &&
+		    (url->user == NULL || (p->user != NULL && strcmp(p->user, url->user) == 0)))
+			match = p;
+	}
+	if (match == NULL)
+		rc = err_set(err, CFS_ENOTSIGNEDIN,
+			     "no profile for %s%s%s:%u: run 'cfs login' first",
+			     url->user != NULL ? url->user : "", url->user != NULL ? "@" : "",
+			     url->host, (unsigned)url->port);
+	else if (copy_profile(out, match) < 0)
+		rc = err_code(err, CFS_ENOMEM);
+	profiles_fini(&all);
+	return rc;
 }

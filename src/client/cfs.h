@@ -52,6 +52,12 @@ int cfs_profile_list(int (*each)(void *arg, const struct cfs_profile *p, bool is
 /* Fills host, port, user (and nothing else) from cfs://user@host:port or host:port. */
 int cfs_profile_from_url(const char *url, struct cfs_profile *out, struct cfs_err *err);
 
+/*
+ * The saved profile for a URL's host, port and user (any user if the URL names none), with its pin and key. CFS_ENOTSIGNEDIN
+ * if no profile fits.
+ */
+int cfs_profile_match(const struct cfs_profile *url, struct cfs_profile *out, struct cfs_err *err);
+
 struct cfs_options {
 	const char *program;  /* "cfs", for the server's logs */
 	unsigned timeout_ms;  /* of a call and of connecting, 0: 30 s */

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/output.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/path.h"
+#include "base/time.h"
+
+static const char *const type_names[] = {
+    [CFS_FILE] = "file",   [CFS_DIR] = "directory",   [CFS_SYMLINK] = "symlink",
+    [CFS_FIFO] = "fifo",   [CFS_CHR] = "char-device", [CFS_BLK] = "block-device",
+    [CFS_SOCK] = "socket",
+};
+
+void
+out_json(struct cli *cli, json_t *object)
+{
+	json_dumpf(object, cli->out, JSON_COMPACT);
+	fputc('\n', cli->out);
+	json_decref(object);
+}
+
+void
+out_json_name(json_t *object, const char *key, const char *bytes)
+{
+	size_t len = strlen(bytes);
+	struct buf b = BUF_INIT;
+	char key_b64[64];
+
+	if (utf8_valid(bytes, len)) {
+		json_object_set_new(object, key, json_stringn(bytes, len));
+		return;
+	}
+	if (utf8_lossy(&b, bytes, len) == 0) {
+		json_object_set_new(object, key, json_stringn((const char *)b.data, b.len));
+	}
+	buf_clear(&b);
+	if (buf_reserve(&b, BASE64_SIZE(len)) != NULL) {
+		base64_encode((char *)b.data, BASE64_STD, bytes, len);
+		snprintf(key_b64, sizeof key_b64, "%s_b64", key);
+		json_object_set_new(object, key_b64, json_string((const char *)b.data));
+	}
+	buf_fini(&b);
+}
+
+static void
+set_time(json_t *o, const char *key, int64_t ns)
+{
+	char text[TIME_SIZE];
+
+	json_object_set_new(o, key, json_string(time_format(text, ns, 9)));
+}
+
+void
+out_json_attr(struct cli *cli, struct cfs *c, json_t *o, const struct cfs_attr *a)
+{
+	char text[80];
+
+	(void)cli;
+	json_object_set_new(o, "type", json_string(type_names[a->type]));
+	json_object_set_new(o, "size", json_integer((json_int_t)a->size));
+	json_object_set_new(o, "stored", json_integer((json_int_t)a->stored));
+	snprintf(text, sizeof text, "%04o", (unsigned)a->mode);
+	json_object_set_new(o, "mode", json_string(text));
+	json_object_set_new(o, "owner",
+			    json_string(cfs_user_name(c, a->owner, text, NULL) == 0 ? text : ""));
+	json_object_set_new(
+	    o, "uploader", json_string(cfs_user_name(c, a->uploader, text, NULL) == 0 ? text : ""));
+	json_object_set_new(o, "version", json_integer((json_int_t)a->version));
+	json_object_set_new(o, "ino", json_integer((json_int_t)a->ref.ino));
+	json_object_set_new(o, "nlink", json_integer((json_int_t)a->nlink));
+	set_time(o, "mtime", a->mtime_ns);
+	set_time(o, "ctime", a->ctime_ns);
+	set_time(o, "btime", a->btime_ns);
+}
+
+char *
+out_escape(const char *bytes)
+{
+	struct buf b = BUF_INIT;
+
+	if (name_escape(&b, bytes, strlen(bytes)) != 0 || buf_append_byte(&b, '\0') != 0) {
+		buf_fini(&b);
+		return NULL;
+	}
+	return buf_take(&b, NULL);
+}
+
+void
+out_mode(char buf[11], const struct cfs_attr *a)
+{
+	static const char types[] = "?-dlpcbs";
+	static const char bits[] = "rwxrwxrwx";
+
+	buf[0] = types[a->type];
+	for (unsigned i = 0; i < 9; i++) {
+		buf[1 + i] = (a->mode >> (8 - i)) & 1u ? bits[i] : '-';
+	}
+	if (a->mode & 04000) {
+		buf[3] = a->mode & 0100 ? 's' : 'S';
+	}
+	if (a->mode & 02000) {
+		buf[6] = a->mode & 0010 ? 's' : 'S';
+	}
+	if (a->mode & 01000) {
+		buf[9] = a->mode & 0001 ? 't' : 'T';
+	}
+	buf[10] = '\0';
+}
+
+void
+out_time(char *buf, size_t size, int64_t time_ns)
+{
+	time_t t = (time_t)(time_ns / 1000000000);
+	struct tm tm;
+
+	if (localtime_r(&t, &tm) == NULL || strftime(buf, size, "%Y-%m-%d %H:%M", &tm) == 0) {
+		snprintf(buf, size, "?");
+	}
+}
+
+void
+out_size(char *buf, size_t size, uint64_t bytes, bool human)
+{
+	static const char units[] = "BKMGTPE";
+	double v = (double)bytes;
+	size_t u = 0;
+
+	if (!human || bytes < 1024) {
+		snprintf(buf, size, "%llu", (unsigned long long)bytes);
+		return;
+	}
+	for (; v >= 1023.5 && u + 2 < sizeof units; u++) {
+		v /= 1024;
+	}
+	snprintf(buf, size, v < 9.95 ? "%.1f%c" : "%.0f%c", v, units[u]);
+}
+
+bool
+out_colors(const struct cli *cli)
+{
+	return cli->opt.color == CLI_COLOR_ALWAYS ||
+	       (cli->opt.color == CLI_COLOR_AUTO && isatty(fileno(cli->out)));
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CFS_CLI_REMOTE_H
+#define CFS_CLI_REMOTE_H
+
+/*
+ * Remote arguments: which server, which path.
+ *
+ *   docs/a  /bob/a  name:docs/a  cfs://user@host:port/path
+ *
+ * A leading "./" or "/" switches "name:" off. In the shell a relative path starts in its remote directory.
+ */
+
+#include "cli/cli.h"
+
+struct remote {
+	struct cfs *c; /* borrowed from the cli's connections */
+	char *path;    /* absolute: "/alice/docs/a"; owned */
+	char *
+	    prefix; /* "name:" or "cfs://…" as it was typed, "" for none: put it before paths that are printed; owned */
+	bool trailing_slash; /* the argument ended in '/': it means a directory */
+};
+
+/*
+ * Takes an argument apart and connects if there is no connection yet. remote_fini() frees. Errors: CFS_EINVAL (".." above the root …), those of
+ * cfs_connect().
+ */
+int remote_open(struct cli *cli, const char *arg, struct remote *out, struct cfs_err *err);
+void remote_fini(struct remote *r);
+
+/* The connection of the default profile (or --profile), made at the first call. */
+int remote_default(struct cli *cli, struct cfs **out, struct cfs_err *err);
+
+/* Whether the argument names another server or profile ("name:…", "cfs://…"). */
+bool remote_is_other(const char *arg);
+
+/*
+ * Calls each() for every path that an argument names: the argument itself if it has no glob characters or exists as it stands, else all matches in
+ * sorted order (CFS_ENOENT if none). path is absolute; shown is how a person would write it (relative if the argument was);
+ * attr is the inode (a symbolic link in the last place is not followed). Stops at a non-zero return, which is returned.
+ */
+int remote_expand(struct cli *cli, const char *arg,
+		  int (*each)(void *arg, struct cfs *c, const char *path, const char *shown,
+			      const struct cfs_attr *attr, struct cfs_err *err),
+		  void *arg_each, struct cfs_err *err);
+
+/* Closes all connections. */
+void remote_close_all(struct cli *cli);
+
+/* Joins a directory and a name with one '/'. malloc'd; NULL without memory. */
+char *remote_join(const char *dir, const char *name);
+
+#endif

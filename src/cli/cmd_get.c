@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/remote.h"
 #include "cli/transfer.h"
+#include "cli/walk.h"
 
 /*
  * get: remote files and trees to this machine. Names come from the server and are not trusted: each is checked to be one
@@ -39,45 +41,6 @@ struct get {
 	bool into;      /* it is a directory and names go below it */
 	bool to_stdout;
 };
-
-/* A directory of the walk: entries are collected first, so that no listing stays open while files are fetched. */
-struct child {
-	char *name;
-	struct cfs_attr attr;
-};
-struct children {
-	struct child *v;
-	size_t n, cap;
-};
-
-static int
-collect(void *arg, const char *name, uint64_t cookie, const struct cfs_attr *attr)
-{
-	struct children *list = arg;
-
-	(void)cookie;
-	if (list->n == list->cap) {
-		size_t cap = list->cap ? list->cap * 2 : 256;
-		struct child *v = realloc(list->v, cap * sizeof *v);
-
-		if (v == NULL) {
-			return CFS_ENOMEM;
-		}
-		list->v = v;
-		list->cap = cap;
-	}
-	list->v[list->n] = (struct child){.name = strdup(name), .attr = *attr};
-	return list->v[list->n++].name != NULL ? 0 : CFS_ENOMEM;
-}
-
-static void
-children_free(struct children *list)
-{
-	for (size_t i = 0; i < list->n; i++) {
-		free(list->v[i].name);
-	}
-	free(list->v);
-}
 
 /* The pipeline is made with the first file, when the connection is known. */
 static int
@@ -191,18 +154,16 @@ get_directory(struct get *g, const char *remote, const char *local, const struct
 {
 	struct children list = {0};
 	struct timespec times[2];
-	uint64_t parent;
-	bool eof;
 	int rc;
 
 	if (make_local_directory(g, remote, local) != 0) {
 		return 0;
 	}
-	rc = cfs_readdir(g->t.c, attr->ref, 0, collect, &list, &eof, &parent, err);
+	rc = children_read(g->t.c, attr->ref, &list, err);
 	for (size_t i = 0; rc == 0 && i < list.n; i++) {
 		rc = get_child(g, remote, local, &list.v[i], err);
 	}
-	children_free(&list);
+	children_fini(&list);
 	if (rc == 0 && !g->o.dry_run) {
 		times[0] = times[1] = (struct timespec){
 		    .tv_sec = (time_t)(attr->mtime_ns / 1000000000),

@@ -300,13 +300,5 @@ cmd_ls(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 	argv = first < argc ? argv + first : none;
 	argc = first < argc ? argc - first : 1;
 	l.headers = argc > 1;
-	for (int i = 0; i < argc; i++) {
-		rc = remote_expand(cli, argv[i], list_path, &l, err);
-		if (rc != 0) {
-			cli_item_failed(cli, "ls", *argv[i] != '\0' ? argv[i] : "/", rc, err->text);
-		} else {
-			cli_item_done(cli);
-		}
-	}
-	return cli_outcome(cli, err);
+	return remote_each(cli, "ls", argc, argv, false, list_path, &l, err);
 }

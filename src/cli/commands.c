@@ -20,10 +20,30 @@ const struct cli_command *
 cli_commands(void)
 {
 	static const struct cli_command commands[] = {
+	    ROW(login, CLI_SIGNIN, CLI_NOTHING, "enrol this device at a server"),
+	    BARE(logout, CLI_SIGNIN, CLI_NOTHING, "forget a server"),
+	    BARE(whoami, CLI_SIGNIN, CLI_NOTHING, "who is signed in"),
+	    ROW(devices, CLI_SIGNIN, CLI_NOTHING, "list or revoke your devices"),
+	    BARE(profiles, CLI_SIGNIN, CLI_NOTHING, "list the servers that are known"),
 	    ROW(ls, CLI_FILES, CLI_REMOTE, "list files"),
 	    ROW(put, CLI_FILES, CLI_LOCAL_THEN_REMOTE, "store local files"),
 	    ROW(get, CLI_FILES, CLI_REMOTE_THEN_LOCAL, "fetch files"),
 	    BARE(cat, CLI_FILES, CLI_REMOTE, "print files"),
+	    ROW(rm, CLI_FILES, CLI_REMOTE, "remove files"),
+	    ROW(mv, CLI_FILES, CLI_REMOTE, "rename or move"),
+	    ROW(cp, CLI_FILES, CLI_REMOTE, "copy on the server"),
+	    ROW(mkdir, CLI_FILES, CLI_REMOTE, "make directories"),
+	    BARE(rmdir, CLI_FILES, CLI_REMOTE, "remove empty directories"),
+	    BARE(stat, CLI_FILES, CLI_REMOTE, "what is known of a file"),
+	    ROW(ln, CLI_FILES, CLI_REMOTE, "make links"),
+	    ROW(chmod, CLI_FILES, CLI_REMOTE, "change permission bits"),
+	    ROW(touch, CLI_FILES, CLI_REMOTE, "set times, make empty files"),
+	    ROW(du, CLI_FILES, CLI_REMOTE, "bytes in directories"),
+	    ROW(df, CLI_FILES, CLI_NOTHING, "space on the server"),
+	    ROW(find, CLI_FILES, CLI_REMOTE, "search a tree"),
+	    BARE(sum, CLI_FILES, CLI_REMOTE, "SHA-256 of files"),
+	    BARE(notify, CLI_EVENTS, CLI_NOTHING, "who downloaded your files"),
+	    ROW(shell, CLI_SHELL, CLI_LOCAL, "work interactively, or run a script"),
 	    {.name = NULL},
 	};
 

@@ -14,10 +14,30 @@
 	extern const struct arg_opt name##_opts[];                                                 \
 	extern const size_t name##_n_opts;
 
+CLI_COMMAND(login)
+CLI_COMMAND(logout)
+CLI_COMMAND(whoami)
+CLI_COMMAND(devices)
+CLI_COMMAND(profiles)
 CLI_COMMAND(ls)
 CLI_COMMAND(put)
 CLI_COMMAND(get)
 CLI_COMMAND(cat)
+CLI_COMMAND(rm)
+CLI_COMMAND(mv)
+CLI_COMMAND(cp)
+CLI_COMMAND(mkdir)
+CLI_COMMAND(rmdir)
+CLI_COMMAND(stat)
+CLI_COMMAND(ln)
+CLI_COMMAND(chmod)
+CLI_COMMAND(touch)
+CLI_COMMAND(du)
+CLI_COMMAND(df)
+CLI_COMMAND(find)
+CLI_COMMAND(sum)
+CLI_COMMAND(notify)
+CLI_COMMAND(shell)
 
 #undef CLI_COMMAND
 

@@ -190,3 +190,24 @@ remote_expand(struct cli *cli, const char *arg, expand_fn *each, void *arg_each,
 	remote_fini(&r);
 	return rc;
 }
+
+int
+remote_each(struct cli *cli, const char *command, int n, char **argv, bool absent_ok,
+	    expand_fn *each, void *arg_each, struct cfs_err *err)
+{
+	for (int i = 0; i < n; i++) {
+		int rc = remote_expand(cli, argv[i], each, arg_each, err);
+
+		if (rc == CFS_ENET || rc == CFS_ECANCELED || rc == CFS_ENOMEM ||
+		    rc == CFS_ENOTSIGNEDIN || rc == CFS_EKEYCHANGED) {
+			return rc;
+		}
+		if (rc == 0 || (rc == CFS_ENOENT && absent_ok)) {
+			cli_item_done(cli);
+		} else {
+			cli_item_failed(cli, command, *argv[i] != '\0' ? argv[i] : ".", rc,
+					err->text);
+		}
+	}
+	return cli_outcome(cli, err);
+}

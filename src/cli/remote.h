@@ -43,6 +43,16 @@ int remote_expand(struct cli *cli, const char *arg,
 			      const struct cfs_attr *attr, struct cfs_err *err),
 		  void *arg_each, struct cfs_err *err);
 
+/*
+ * remote_expand() for n arguments in turn: each failure is told by cli_item_failed() and the next argument goes on, unless the
+ * connection is gone or the user interrupted. Returns what the command returns (cli_outcome()). absent_ok: an
+ * argument that is not there is no failure.
+ */
+int remote_each(struct cli *cli, const char *command, int n, char **argv, bool absent_ok,
+		int (*each)(void *arg, struct cfs *c, const char *path, const char *shown,
+			    const struct cfs_attr *attr, struct cfs_err *err),
+		void *arg_each, struct cfs_err *err);
+
 /* Closes all connections. */
 void remote_close_all(struct cli *cli);
 

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/path.h"
+#include "base/time.h"
+#include "cli/commands.h"
+#include "cli/remote.h"
+
+/* touch and ln: new names, and times. */
+
+struct touch_values {
+	bool no_create;
+	const char *date;
+};
+
+const struct arg_opt touch_opts[] = {
+    {.short_name = 'c',
+     .long_name = "no-create",
+     .kind = ARG_FLAG,
+     .offset = offsetof(struct touch_values, no_create),
+     .help = "make no file"},
+    {.short_name = 'd',
+     .long_name = "date",
+     .kind = ARG_STRING,
+     .offset = offsetof(struct touch_values, date),
+     .arg_name = "TIME",
+     .help = "this time (2026-01-31T12:00:00Z) instead of now"},
+};
+const size_t touch_n_opts = sizeof touch_opts / sizeof *touch_opts;
+
+enum { SET_ATIME = 16, SET_MTIME = 32, SET_ATIME_NOW = 64, SET_MTIME_NOW = 128 };
+
+static int
+touch_path(struct cfs *c, const char *path, const struct touch_values *o, int64_t time_ns,
+	   struct cfs_err *err)
+{
+	struct cfs_setattr set = {
+	    .valid = time_ns != 0 ? SET_ATIME | SET_MTIME : SET_ATIME_NOW | SET_MTIME_NOW,
+	    .atime_ns = time_ns,
+	    .mtime_ns = time_ns,
+	};
+	struct cfs_place place;
+	int rc = cfs_place(c, path, false, &place, err);
+
+	if (rc != 0) {
+		return rc;
+	}
+	if (place.found) {
+		set.ref = place.attr.ref;
+		return cfs_setattr(c, &set, CFS_DURABLE, NULL, err);
+	}
+	if (o->no_create) {
+		return 0;
+	}
+	return cfs_create(c,
+			  &(struct cfs_create){
+			      .dir = place.parent,
+			      .name = place.name,
+			      .type = CFS_FILE,
+			      .mode = 0644,
+			      .mtime_ns = time_ns,
+			  },
+			  CFS_DURABLE, &set.ref, NULL, err);
+}
+
+int
+cmd_touch(struct cli *cli, int argc, char **argv, struct cfs_err *err)
+{
+	struct touch_values o = {0};
+	const struct cli_args args = {
+	    .name = "touch",
+	    .synopsis = "[-c] [-d TIME] PATH...",
+	    .summary = "Set a file's times to now; make it if it is not there.",
+	    .opts = touch_opts,
+	    .n_opts = touch_n_opts,
+	    .values = &o,
+	    .min_args = 1,
+	    .max_args = -1,
+	};
+	int64_t time_ns = 0;
+	int first, rc = cli_args(cli, &args, argc, argv, &first, err);
+
+	if (rc != 0) {
+		return rc;
+	}
+	if (o.date != NULL && time_parse(o.date, &time_ns) != 0) {
+		return cli_usage("touch", err, "'%s' is not a time like 2026-01-31T12:00:00Z",
+				 o.date);
+	}
+	for (int i = first; i < argc; i++) {
+		struct remote r;
+
+		rc = remote_open(cli, argv[i], &r, err);
+		if (rc == 0) {
+			rc = touch_path(r.c, r.path, &o, time_ns, err);
+			remote_fini(&r);
+		}
+		if (rc == 0) {
+			cli_item_done(cli);
+		} else {
+			cli_item_failed(cli, "touch", argv[i], rc, err->text);
+		}
+	}
+	return cli_outcome(cli, err);
+}
+
+struct ln_values {
+	bool symbolic, force;
+};
+const struct arg_opt ln_opts[] = {
+    {.short_name = 's',
+     .long_name = "symbolic",
+     .kind = ARG_FLAG,
+     .offset = offsetof(struct ln_values, symbolic),
+     .help = "a symbolic link, which holds TARGET as it is"},
+    {.short_name = 'f',
+     .long_name = "force",
+     .kind = ARG_FLAG,
+     .offset = offsetof(struct ln_values, force),
+     .help = "replace a name that is there"},
+};
+const size_t ln_n_opts = sizeof ln_opts / sizeof *ln_opts;
+
+/* The target's last name, for a link that is made in a directory. */
+static void
+link_name(const char *target, char name[256])
+{
+	struct path_view base = path_base(path_view_str(target));
+
+	snprintf(name, 256, "%.*s", (int)(base.len < 255 ? base.len : 255), base.p);
+}
+
+/* With --force: the name must not be in the way. */
+static int
+clear_name(struct cfs *c, bool force, struct cfs_ref dir, const char *name, struct cfs_err *err)
+{
+	int rc = force ? cfs_unlink(c, dir, name, false, CFS_VISIBLE, err) : 0;
+
+	return rc == CFS_ENOENT ? 0 : rc;
+}
+
+static int
+symbolic_link(struct cfs *c, const char *target, bool force, struct cfs_ref dir, const char *name,
+	      struct cfs_err *err)
+{
+	struct cfs_ref ref;
+	int rc = clear_name(c, force, dir, name, err);
+
+	if (rc != 0) {
+		return rc;
+	}
+	return cfs_create(c,
+			  &(struct cfs_create){
+			      .dir = dir,
+			      .name = name,
+			      .type = CFS_SYMLINK,
+			      .mode = 0777,
+			      .target = target,
+			  },
+			  CFS_DURABLE, &ref, NULL, err);
+}
+
+static int
+hard_link(struct cli *cli, struct cfs *c, const char *target, bool force, struct cfs_ref dir,
+	  const char *name, struct cfs_err *err)
+{
+	struct remote from;
+	struct cfs_attr attr;
+	int rc = remote_open(cli, target, &from, err);
+
+	if (rc != 0) {
+		return rc;
+	}
+	if (from.c != c) {
+		rc = err_code(err, CFS_EXDEV);
+	} else {
+		rc = cfs_stat(c, from.path, true, &attr, err);
+	}
+	remote_fini(&from);
+	if (rc == 0) {
+		rc = clear_name(c, force, dir, name, err);
+	}
+	return rc == 0 ? cfs_link(c, attr.ref, dir, name, CFS_DURABLE, NULL, err) : rc;
+}
+
+int
+cmd_ln(struct cli *cli, int argc, char **argv, struct cfs_err *err)
+{
+	struct ln_values o = {0};
+	const struct cli_args args = {
+	    .name = "ln",
+	    .synopsis = "[-sf] TARGET NAME",
+	    .summary = "Give a file another name, or make a symbolic link.",
+	    .opts = ln_opts,
+	    .n_opts = ln_n_opts,
+	    .values = &o,
+	    .min_args = 2,
+	    .max_args = 2,
+	};
+	struct remote to;
+	struct cfs_place place;
+	char name[256];
+	struct cfs_ref dir;
+	int first, rc = cli_args(cli, &args, argc, argv, &first, err);
+
+	if (rc != 0) {
+		return rc;
+	}
+	rc = remote_open(cli, argv[first + 1], &to, err);
+	if (rc != 0) {
+		return rc;
+	}
+	rc = cfs_place(to.c, to.path, false, &place, err);
+	if (rc == 0) {
+		bool into = place.found && place.attr.type == CFS_DIR;
+
+		dir = into ? place.attr.ref : place.parent;
+		if (into) {
+			link_name(argv[first], name);
+		} else {
+			snprintf(name, sizeof name, "%s", place.name);
+		}
+		rc = o.symbolic ? symbolic_link(to.c, argv[first], o.force, dir, name, err)
+				: hard_link(cli, to.c, argv[first], o.force, dir, name, err);
+	}
+	remote_fini(&to);
+	return rc != 0 ? err_wrap(err, "%s", argv[first + 1]) : 0;
+}

@@ -6,6 +6,7 @@
 #include "base/args.h"
 #include "cli/cli.h"
 #include "cli/globals.h"
+#include "cli/interrupt.h"
 #include "cli/remote.h"
 
 static void
@@ -84,7 +85,12 @@ main(int argc, char **argv)
 	if (first >= argc) {
 		return err_exit_code(CFS_EUSAGE);
 	}
+	interrupt_install(&cli);
+	interrupt_begin();
 	code = cli_run(&cli, argc - first, argv + first);
+	if (interrupt_end()) {
+		code = err_exit_code(CFS_ECANCELED);
+	}
 	remote_close_all(&cli);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		fprintf(stderr, "cfs: cannot write to standard output\n");

@@ -134,6 +134,7 @@ cli_run(struct cli *cli, int argc, char **argv)
 		return err_exit_code(CFS_EUSAGE);
 	}
 	cli->done = cli->failed = 0;
+	cli->exit_code = 0;
 	rc = command->run(cli, argc, argv, &err);
 	if (rc < 0 && err.text[0] != '\0') {
 		print_error(cli, command->name, NULL, rc, err.text);
@@ -144,7 +145,7 @@ cli_run(struct cli *cli, int argc, char **argv)
 		rc = CFS_ELOCALIO;
 	}
 	cli->opt = saved;
-	return err_exit_code(rc > 0 ? 0 : rc);
+	return rc < 0 ? err_exit_code(rc) : cli->exit_code;
 }
 
 void

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/remote.h"
+#include "cli/shell.h"
+
+/* What can stand at the end of a line, without readline: the command's name, its options, remote and local paths. */
+
+struct completion {
+	const char *typed_dir; /* the part of the word up to the last '/', as typed */
+	const char *start;     /* the part behind it */
+	shell_candidate_fn *each;
+	void *arg;
+};
+
+static void
+offer(const struct completion *x, const char *name, bool is_directory)
+{
+	char *word;
+
+	/* As in a shell, names with a leading dot are offered when the dot was typed. */
+	if (strncmp(name, x->start, strlen(x->start)) != 0 ||
+	    (name[0] == '.' && x->start[0] != '.')) {
+		return;
+	}
+	word = malloc(strlen(x->typed_dir) + strlen(name) + 2);
+	if (word != NULL) {
+		sprintf(word, "%s%s%s", x->typed_dir, name, is_directory ? "/" : "");
+		x->each(x->arg, word, is_directory);
+		free(word);
+	}
+}
+
+static int
+offer_remote(void *arg, const char *name, uint64_t cookie, const struct cfs_attr *attr)
+{
+	(void)cookie;
+	offer(arg, name, attr->type == CFS_DIR);
+	return 0;
+}
+
+static void
+complete_remote(struct cli *cli, struct completion *x)
+{
+	struct cfs_err err = CFS_ERR_INIT;
+	struct cfs_attr dir;
+	struct remote r;
+	uint64_t parent;
+	bool eof;
+
+	if (remote_open(cli, x->typed_dir, &r, &err) != 0) {
+		return;
+	}
+	if (cfs_stat(r.c, r.path, false, &dir, &err) == 0 && dir.type == CFS_DIR) {
+		cfs_readdir(r.c, dir.ref, 0, offer_remote, x, &eof, &parent, &err);
+	}
+	remote_fini(&r);
+}
+
+static void
+complete_local(const struct completion *x)
+{
+	DIR *d = opendir(*x->typed_dir != '\0' ? x->typed_dir : ".");
+	struct dirent *e;
+
+	if (d == NULL) {
+		return;
+	}
+	while ((e = readdir(d)) != NULL) {
+		struct stat st;
+		bool dir = e->d_type == DT_DIR;
+
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) {
+			continue;
+		}
+		if (e->d_type == DT_LNK || e->d_type == DT_UNKNOWN) {
+			dir = fstatat(dirfd(d), e->d_name, &st, 0) == 0 && S_ISDIR(st.st_mode);
+		}
+		offer(x, e->d_name, dir);
+	}
+	closedir(d);
+}
+
+static void
+complete_option(const struct cli_command *c, const char *prefix, shell_candidate_fn *each,
+		void *arg)
+{
+	size_t n = c->n_opts != NULL ? *c->n_opts : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		char word[64];
+
+		snprintf(word, sizeof word, "--%s", c->opts[i].long_name);
+		if (strncmp(word, prefix, strlen(prefix)) == 0) {
+			each(arg, word, false);
+		}
+	}
+}
+
+static void
+complete_command(const char *prefix, shell_candidate_fn *each, void *arg)
+{
+	size_t n = strlen(prefix);
+
+	for (const struct cli_command *c = cli_commands(); c->name != NULL; c++) {
+		if (c->group != CLI_HIDDEN && c->group != CLI_SHELL &&
+		    strncmp(c->name, prefix, n) == 0) {
+			each(arg, c->name, false);
+		}
+	}
+	for (const struct shell_builtin *b = shell_builtins(); b->name != NULL; b++) {
+		if (strncmp(b->name, prefix, n) == 0) {
+			each(arg, b->name, false);
+		}
+	}
+}
+
+/* What the argument number `index` (from 0) of a command is. */
+static enum cli_complete
+kind_of(const char *name, size_t index)
+{
+	const struct cli_command *c = cli_command_find(name);
+	enum cli_complete kind = c != NULL ? c->complete : CLI_NOTHING;
+
+	for (const struct shell_builtin *b = shell_builtins(); b->name != NULL; b++) {
+		if (strcmp(b->name, name) == 0) {
+			kind = b->complete;
+		}
+	}
+	if (kind == CLI_LOCAL_THEN_REMOTE) {
+		return index == 0 ? CLI_LOCAL : CLI_REMOTE;
+	}
+	if (kind == CLI_REMOTE_THEN_LOCAL) {
+		return index == 0 ? CLI_REMOTE : CLI_LOCAL;
+	}
+	return kind;
+}
+
+void
+shell_complete(struct cli *cli, const struct words *before, const char *prefix,
+	       shell_candidate_fn *each, void *arg)
+{
+	const char *slash = strrchr(prefix, '/');
+	size_t dir_len = slash != NULL ? (size_t)(slash - prefix) + 1 : 0, index = 0;
+	char *dir = strndup(prefix, dir_len);
+	struct completion x = {
+	    .typed_dir = dir, .start = prefix + dir_len, .each = each, .arg = arg};
+	const struct cli_command *c;
+	enum cli_complete kind;
+
+	if (dir == NULL || before->n == 0) {
+		if (dir != NULL) {
+			complete_command(prefix, each, arg);
+		}
+		free(dir);
+		return;
+	}
+	c = cli_command_find(before->v[0]);
+	if (prefix[0] == '-' && c != NULL) {
+		complete_option(c, prefix, each, arg);
+	} else {
+		for (size_t i = 1; i < before->n; i++) {
+			index += before->v[i][0] != '-';
+		}
+		kind = kind_of(before->v[0], index);
+		if (kind == CLI_REMOTE) {
+			complete_remote(cli, &x);
+		} else if (kind == CLI_LOCAL) {
+			complete_local(&x);
+		}
+	}
+	free(dir);
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* readline's headers want FILE. */
+#include <stdio.h>
+
+#include <readline/history.h>
+#include <readline/readline.h>
+
+#include "base/buf.h"
+#include "base/xdg.h"
+#include "cli/interrupt.h"
+#include "cli/notices.h"
+#include "cli/output.h"
+#include "cli/remote.h"
+#include "cli/shell.h"
+
+#define HISTORY_MAX 2000
+
+/*
+ * The terminal: readline in its callback form, so that the loop can wait for other things than keys. readline's hooks take
+ * no argument; the one shell of this process is therefore kept here.
+ */
+static struct shell *current;
+
+/* ---- completion: shell_complete() in readline's terms ---- */
+
+struct candidates {
+	char **v;
+	size_t n, cap;
+	bool one_directory;
+};
+
+static void
+collect(void *arg, const char *word, bool is_directory)
+{
+	struct candidates *c = arg;
+	char *quoted = words_quote(word);
+
+	if (quoted == NULL) {
+		return;
+	}
+	if (c->n + 2 > c->cap) {
+		size_t cap = c->cap ? c->cap * 2 : 64;
+		char **v = realloc(c->v, cap * sizeof *v);
+
+		if (v == NULL) {
+			free(quoted);
+			return;
+		}
+		c->v = v;
+		c->cap = cap;
+	}
+	c->one_directory = is_directory;
+	c->v[c->n++] = quoted;
+	c->v[c->n] = NULL;
+}
+
+/* readline hands candidates out one by one; they are all made at the first call. */
+static char *
+next_candidate(const char *text, int state)
+{
+	static struct candidates c;
+	static size_t next;
+
+	if (state == 0) {
+		struct cfs_err err = CFS_ERR_INIT;
+		struct words before, word;
+		char *line = strndup(rl_line_buffer, (size_t)(rl_point - (int)strlen(text)));
+
+		free(c.v);
+		c = (struct candidates){0};
+		next = 0;
+		if (line != NULL && words_split(line, &before, &err) == 0) {
+			if (words_split(text, &word, &err) == 0) {
+				shell_complete(current->cli, &before, word.n > 0 ? word.v[0] : "",
+					       collect, &c);
+				words_fini(&word);
+			}
+			words_fini(&before);
+		}
+		free(line);
+		rl_completion_append_character = c.n == 1 && c.one_directory ? '\0' : ' ';
+	}
+	/* The strings go to readline, which frees them. */
+	return next < c.n ? c.v[next++] : NULL;
+}
+
+static char **
+attempt(const char *text, int start, int end)
+{
+	(void)start;
+	(void)end;
+	rl_attempted_completion_over = 1;
+	return rl_completion_matches(text, next_candidate);
+}
+
+/* A blank behind a backslash does not end a word. */
+static int
+is_quoted(char *text, int index)
+{
+	int n = 0;
+
+	while (index - n > 0 && text[index - n - 1] == '\\') {
+		n++;
+	}
+	return n % 2;
+}
+
+/* The list of several candidates shows last components only. */
+static void
+show_matches(char **matches, int n, int longest)
+{
+	char **shown = calloc((size_t)n + 2, sizeof *shown);
+	int width = 0;
+
+	(void)longest;
+	if (shown == NULL) {
+		return;
+	}
+	for (int i = 0; i <= n; i++) {
+		size_t len = strlen(matches[i]);
+		const char *p = matches[i] + (len > 0 ? len - 1 : 0);
+
+		while (p > matches[i] && p[-1] != '/') {
+			p--;
+		}
+		shown[i] = (char *)(uintptr_t)p;
+		width = (int)strlen(p) > width ? (int)strlen(p) : width;
+	}
+	putc('\n', rl_outstream);
+	rl_display_match_list(shown, n, width);
+	rl_forced_update_display();
+	free(shown);
+}
+
+void
+shell_completion_install(struct shell *sh)
+{
+	static const char breaks[] = " \t\n";
+
+	current = sh;
+	rl_readline_name = "cfs";
+	rl_completer_word_break_characters = (char *)(uintptr_t)breaks;
+	rl_char_is_quoted_p = is_quoted;
+	rl_completer_quote_characters = "";
+	rl_attempted_completion_function = attempt;
+	rl_completion_display_matches_hook = show_matches;
+}
+
+/* ---- history ---- */
+
+static char *
+history_file(void)
+{
+	struct buf path = BUF_INIT;
+
+	if (xdg_path(XDG_STATE, "history", true, &path, NULL) != 0) {
+		buf_fini(&path);
+		return NULL;
+	}
+	return buf_take(&path, NULL);
+}
+
+static void
+remember(const char *line)
+{
+	HIST_ENTRY *last =
+	    history_length > 0 ? history_get(history_base + history_length - 1) : NULL;
+
+	if (line[strspn(line, " \t")] != '\0' && line[0] != ' ' &&
+	    (last == NULL || strcmp(last->line, line) != 0)) {
+		add_history(line);
+	}
+}
+
+/* ---- the loop ---- */
+
+/* "alice@host:/docs> ", the own tree as "~". */
+static void
+make_prompt(struct shell *sh, char *buf, size_t size)
+{
+	struct cfs_err err = CFS_ERR_INIT;
+	struct remote r;
+	struct cfs *c;
+
+	if (remote_default(sh->cli, &c, &err) != 0 || remote_open(sh->cli, "", &r, &err) != 0) {
+		snprintf(buf, size, "cfs (not connected)> ");
+		return;
+	}
+	{
+		const char *user = cfs_whoami(c)->user;
+		size_t n = strlen(user);
+		bool own = strncmp(r.path + 1, user, n) == 0 &&
+			   (r.path[n + 1] == '\0' || r.path[n + 1] == '/');
+		char *shown = out_escape(own ? r.path + 1 + n : r.path);
+
+		snprintf(buf, size, "cfs:%s%s%s> ", own ? "~" : "", shown != NULL ? shown : "",
+			 sh->last != 0 ? " !" : "");
+		free(shown);
+	}
+	remote_fini(&r);
+}
+
+static void on_line(char *line);
+
+static void
+prompt_again(struct shell *sh)
+{
+	char prompt[512];
+	struct cfs_err err = CFS_ERR_INIT;
+	struct cfs *c;
+
+	if (remote_default(sh->cli, &c, &err) == 0) {
+		notices_print(sh->cli, c, sh->cli->out, NULL, &err);
+		fflush(sh->cli->out);
+	}
+	make_prompt(sh, prompt, sizeof prompt);
+	rl_callback_handler_install(prompt, on_line);
+}
+
+static void
+on_line(char *line)
+{
+	struct shell *sh = current;
+
+	/* The handler is taken away while a command runs, so that it has a normal terminal. */
+	rl_callback_handler_remove();
+	if (line == NULL) {
+		fputc('\n', sh->cli->out);
+		sh->done = true;
+		return;
+	}
+	remember(line);
+	shell_line(sh, line);
+	free(line);
+	if (!sh->done) {
+		prompt_again(sh);
+	}
+}
+
+static void
+drop_line(void)
+{
+	char byte;
+
+	while (read(interrupt_fd(), &byte, 1) > 0) {
+	}
+	rl_callback_sigcleanup();
+	fputs("^C\n", rl_outstream);
+	rl_replace_line("", 0);
+	rl_on_new_line();
+	rl_redisplay();
+}
+
+void
+shell_interactive(struct shell *sh)
+{
+	char *file = history_file();
+	struct pollfd fds[2] = {
+	    {.fd = STDIN_FILENO, .events = POLLIN},
+	    {.fd = interrupt_fd(), .events = POLLIN},
+	};
+
+	shell_completion_install(sh);
+	rl_catch_signals = 0;
+	using_history();
+	stifle_history(HISTORY_MAX);
+	if (file != NULL) {
+		read_history(file);
+	}
+	prompt_again(sh);
+	while (!sh->done) {
+		if (poll(fds, 2, -1) < 0 && errno != EINTR) {
+			break;
+		}
+		if (fds[1].revents != 0) {
+			drop_line();
+		}
+		if (fds[0].revents != 0) {
+			rl_callback_read_char();
+		}
+		fds[0].revents = fds[1].revents = 0;
+	}
+	rl_callback_handler_remove();
+	if (file != NULL) {
+		write_history(file);
+		chmod(file, 0600);
+	}
+	free(file);
+}

@@ -160,7 +160,8 @@ history_file(void)
 {
 	struct buf path = BUF_INIT;
 
-	if (xdg_path(XDG_STATE, "history", true, &path, NULL) != 0) {
+	if (xdg_path(XDG_STATE, "history", true, &path, NULL) != 0 ||
+	    buf_append_byte(&path, '\0') != 0) {
 		buf_fini(&path);
 		return NULL;
 	}

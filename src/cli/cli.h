@@ -27,7 +27,7 @@ struct cli_globals {
 	bool json;
 	bool quiet;
 	int verbose;
-	enum cli_color color;
+	int color;           /* enum cli_color */
 	const char *profile; /* NULL: the default one */
 	int64_t timeout_ms;
 	uint64_t bwlimit; /* bytes per second, 0: none */
@@ -36,21 +36,25 @@ struct cli_globals {
 
 /* A connection that was opened for a profile or a URL. */
 struct cli_conn {
-	char *key; /* profile name or URL up to the path; "" for the default */
+	char *key;  /* profile name or URL up to the path; "" for the default */
+	char *host; /* as the profile has it, for the prompt */
 	struct cfs *c;
 	struct cli_conn *next;
 };
 
+struct progress;
+
 struct cli {
 	struct cli_globals opt;
 	struct cli_conn *conns;
-	char *cwd;             /* the shell's remote directory, absolute; NULL: the own tree */
-	bool shell;            /* inside `cfs shell` */
-	int exit_code;         /* what a command that was done ends with: `shell -c` */
-	unsigned done, failed; /* items of this command, see cli_item_failed() */
-	int first_failure;     /* its code */
-	FILE *out;             /* data */
-	FILE *msg;             /* everything else */
+	char *cwd;                 /* the shell's remote directory, absolute; NULL: the own tree */
+	bool shell;                /* inside `cfs shell` */
+	int exit_code;             /* what a command that was done ends with: `shell -c` */
+	unsigned done, failed;     /* items of this command, see cli_item_failed() */
+	int first_failure;         /* its code */
+	struct progress *progress; /* a line on the terminal that messages must clear, or NULL */
+	FILE *out;                 /* data */
+	FILE *msg;                 /* everything else */
 };
 
 enum cli_group { CLI_SIGNIN, CLI_FILES, CLI_EVENTS, CLI_SHELL, CLI_HIDDEN };
@@ -110,17 +114,35 @@ int cli_run(struct cli *cli, int argc, char **argv);
 
 /*
  * One of several items of a command failed: prints "cfs NAME: ITEM: text" and counts. cli_item_done() counts a good one.
- * cli_outcome() gives what the command returns: 0, the failure's code if nothing succeeded, or CFS_EPARTIAL.
+ * cli_outcome() gives what the command returns: 0, the failure's code if nothing succeeded, or CFS_EPARTIAL; err->text is
+ * empty, because everything was told.
  */
 void cli_item_failed(struct cli *cli, const char *command, const char *item, int code,
 		     const char *text);
 void cli_item_done(struct cli *cli);
 int cli_outcome(struct cli *cli, struct cfs_err *err);
 
+/* Whether nothing else can succeed after this code: the connection or the sign-in is lost, the user interrupted. */
+bool cli_is_fatal(int code);
+
+/*
+ * For loops: 0 to go on, or CFS_ECANCELED after Ctrl-C, or, without a text, when nobody reads the output any more. A call that
+ * waits for the server ends by itself; this is for what lies between.
+ */
+int cli_check(const struct cli *cli, struct cfs_err *err);
+
+/* Prints one error: text for people, or an object for programs. command and item may be NULL. */
+void cli_error(const struct cli *cli, const char *command, const char *item, int code,
+	       const char *text);
+
+/*
+ * What a command did to a path, or would do with --dry-run: an object with --json; else "would VERB PATH" on stdout for a dry
+ * run, PATH on stderr with --verbose, or nothing.
+ */
+void cli_did(struct cli *cli, const char *verb, const char *path, bool dry_run);
+
 /* A message for people on stderr, not with --quiet; and one only with --verbose. */
 void cli_note(struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void cli_verbose(struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-/* Where errors were already printed item by item, the code to return must not be printed again: err->text is empty. */
 
 #endif

@@ -10,7 +10,7 @@
 #include "cli/remote.h"
 #include "cli/walk.h"
 
-/* stat, chmod, touch, ln, sum: one inode's attributes. */
+/* stat, chmod, sum: inodes' attributes. */
 
 static void
 print_field(FILE *f, const char *name, const char *value)
@@ -27,19 +27,15 @@ print_time_field(FILE *f, const char *name, int64_t ns)
 }
 
 static void
-print_stat(struct cli *cli, struct cfs *c, const char *shown, const struct cfs_attr *a,
-	   const struct sha256 *sum)
+print_stat(struct cli *cli, struct cfs *c, const char *shown, const struct cfs_attr *a)
 {
-	static const char *const types[] = {
-	    "?",     "file", "directory", "symlink", "fifo", "character device", "block device",
-	    "socket"};
 	char mode[11], text[96], owner[65] = "?", uploader[65] = "?", *name = out_escape(shown);
 
 	cfs_user_name(c, a->owner, owner, NULL);
 	cfs_user_name(c, a->uploader, uploader, NULL);
 	out_mode(mode, a);
 	print_field(cli->out, "path", name != NULL ? name : "");
-	print_field(cli->out, "type", types[a->type]);
+	print_field(cli->out, "type", out_type(a->type));
 	snprintf(text, sizeof text, "%llu", (unsigned long long)a->size);
 	print_field(cli->out, "size", text);
 	snprintf(text, sizeof text, "%04o (%s)", (unsigned)a->mode, mode);
@@ -54,10 +50,6 @@ print_stat(struct cli *cli, struct cfs *c, const char *shown, const struct cfs_a
 	print_time_field(cli->out, "modified", a->mtime_ns);
 	print_time_field(cli->out, "changed", a->ctime_ns);
 	print_time_field(cli->out, "created", a->btime_ns);
-	if (sum != NULL) {
-		hex_encode(text, sum->b, sizeof sum->b);
-		print_field(cli->out, "sha256", text);
-	}
 	free(name);
 }
 
@@ -70,15 +62,18 @@ stat_path(void *arg, struct cfs *c, const char *path, const char *shown,
 	json_t *o;
 
 	if (!cli->opt.json) {
-		print_stat(cli, c, *shown != '\0' ? shown : path, attr, NULL);
+		print_stat(cli, c, *shown != '\0' ? shown : path, attr);
 		if (attr->type == CFS_SYMLINK && cfs_readlink(c, attr->ref, target, err) == 0) {
-			print_field(cli->out, "target", target);
+			char *text = out_escape(target);
+
+			print_field(cli->out, "target", text != NULL ? text : "");
+			free(text);
 		}
 		return 0;
 	}
 	o = json_object();
 	out_json_name(o, "path", path);
-	out_json_attr(cli, c, o, attr);
+	out_json_attr(c, o, attr);
 	if (attr->type == CFS_SYMLINK && cfs_readlink(c, attr->ref, target, err) == 0) {
 		out_json_name(o, "target", target);
 	}
@@ -98,9 +93,9 @@ cmd_stat(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 	};
 	int first, rc = cli_args(cli, &args, argc, argv, &first, err);
 
-	return rc == 0 ? remote_each(cli, "stat", argc - first, argv + first, false, stat_path, cli,
-				     err)
-		       : rc;
+	return rc == 0
+		   ? remote_each(cli, "stat", argc - first, argv + first, 0, stat_path, cli, err)
+		   : rc;
 }
 
 struct chmod_values {
@@ -132,10 +127,24 @@ chmod_visit(void *arg, const struct walk_item *item, struct cfs_err *err)
 	    .mode = mode_apply(&r->mode, item->attr->mode, item->attr->type == CFS_DIR),
 	};
 
+	int rc;
+
 	if (item->attr->type == CFS_SYMLINK) {
 		return 0;
 	}
-	return cfs_setattr(r->c, &set, CFS_LATER, NULL, err);
+	rc = cfs_setattr(r->c, &set, CFS_LATER, NULL, err);
+	if (rc == 0) {
+		cli_did(r->cli, "chmod", item->shown, false);
+	}
+	return rc;
+}
+
+static void
+chmod_failed(void *arg, const struct walk_item *item, int code, const char *text)
+{
+	struct chmod_run *r = arg;
+
+	cli_item_failed(r->cli, "chmod", item->shown, code, text);
 }
 
 static int
@@ -144,7 +153,13 @@ chmod_path(void *arg, struct cfs *c, const char *path, const char *shown,
 {
 	struct chmod_run *r = arg;
 	const struct walk w = {
-	    .c = c, .order = WALK_PRE, .visit = chmod_visit, .failed = NULL, .arg = r};
+	    .cli = r->cli,
+	    .c = c,
+	    .order = WALK_PRE,
+	    .visit = chmod_visit,
+	    .failed = chmod_failed,
+	    .arg = r,
+	};
 	struct cfs_attr real = *attr;
 	int rc = 0;
 
@@ -155,7 +170,7 @@ chmod_path(void *arg, struct cfs *c, const char *path, const char *shown,
 	if (rc == 0 && r->o.recursive) {
 		rc = walk_tree(&w, path, shown, &real, (struct cfs_ref){0}, err);
 	} else if (rc == 0) {
-		const struct walk_item item = {.path = path, .attr = &real};
+		const struct walk_item item = {.path = path, .shown = shown, .attr = &real};
 
 		rc = chmod_visit(r, &item, err);
 	}
@@ -184,7 +199,7 @@ cmd_chmod(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 	if (mode_parse(argv[first], &r.mode) != 0) {
 		return cli_usage("chmod", err, "'%s' is not a mode like 644 or u+x", argv[first]);
 	}
-	return remote_each(cli, "chmod", argc - first - 1, argv + first + 1, false, chmod_path, &r,
+	return remote_each(cli, "chmod", argc - first - 1, argv + first + 1, 0, chmod_path, &r,
 			   err);
 }
 
@@ -237,7 +252,6 @@ cmd_sum(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 	};
 	int first, rc = cli_args(cli, &args, argc, argv, &first, err);
 
-	return rc == 0
-		   ? remote_each(cli, "sum", argc - first, argv + first, false, sum_path, cli, err)
-		   : rc;
+	return rc == 0 ? remote_each(cli, "sum", argc - first, argv + first, 0, sum_path, cli, err)
+		       : rc;
 }

@@ -58,41 +58,43 @@ make_with_parents(struct cfs *c, const char *path, struct cfs_err *err)
 	return rc;
 }
 
+struct mkdir_run {
+	struct cli *cli;
+	struct mkdir_values o;
+};
+
+static int
+make_name(void *arg, struct remote *r, struct cfs_err *err)
+{
+	struct mkdir_run *m = arg;
+	int rc = m->o.parents ? make_with_parents(r->c, r->path, err)
+			      : make_one(r->c, r->path, false, err);
+
+	if (rc == 0) {
+		cli_did(m->cli, "mkdir", r->path, false);
+	}
+	return rc;
+}
+
 int
 cmd_mkdir(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 {
-	struct mkdir_values o = {0};
+	struct mkdir_run m = {.cli = cli};
 	const struct cli_args args = {
 	    .name = "mkdir",
 	    .synopsis = "[-p] PATH...",
 	    .summary = "Make directories.",
 	    .opts = mkdir_opts,
 	    .n_opts = mkdir_n_opts,
-	    .values = &o,
+	    .values = &m.o,
 	    .min_args = 1,
 	    .max_args = -1,
 	};
 	int first, rc = cli_args(cli, &args, argc, argv, &first, err);
 
-	if (rc != 0) {
-		return rc;
-	}
-	for (int i = first; i < argc; i++) {
-		struct remote r;
-
-		rc = remote_open(cli, argv[i], &r, err);
-		if (rc == 0) {
-			rc = o.parents ? make_with_parents(r.c, r.path, err)
-				       : make_one(r.c, r.path, false, err);
-			remote_fini(&r);
-		}
-		if (rc == 0) {
-			cli_item_done(cli);
-		} else {
-			cli_item_failed(cli, "mkdir", argv[i], rc, err->text);
-		}
-	}
-	return cli_outcome(cli, err);
+	return rc == 0
+		   ? remote_each_name(cli, "mkdir", argc - first, argv + first, make_name, &m, err)
+		   : rc;
 }
 
 static int
@@ -102,13 +104,17 @@ remove_directory(void *arg, struct cfs *c, const char *path, const char *shown,
 	struct cfs_place place;
 	int rc = cfs_place(c, path, true, &place, err);
 
-	(void)arg;
-	(void)shown;
 	(void)attr;
 	if (rc == 0 && place.parent.ino == 0) {
 		rc = err_set(err, CFS_EPERM, "the root cannot be removed");
 	}
-	return rc == 0 ? cfs_unlink(c, place.parent, place.name, true, CFS_DURABLE, err) : rc;
+	if (rc == 0) {
+		rc = cfs_unlink(c, place.parent, place.name, true, CFS_DURABLE, err);
+	}
+	if (rc == 0) {
+		cli_did(arg, "rmdir", shown, false);
+	}
+	return rc;
 }
 
 int
@@ -126,6 +132,5 @@ cmd_rmdir(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 	if (rc != 0) {
 		return rc;
 	}
-	return remote_each(cli, "rmdir", argc - first, argv + first, false, remove_directory, NULL,
-			   err);
+	return remote_each(cli, "rmdir", argc - first, argv + first, 0, remove_directory, cli, err);
 }

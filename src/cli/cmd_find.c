@@ -75,7 +75,7 @@ print_found(struct find *f, const struct walk_item *item)
 		o = json_object();
 		out_json_name(o, "path", item->path);
 		out_json_name(o, "name", item->name);
-		out_json_attr(f->cli, f->c, o, item->attr);
+		out_json_attr(f->c, o, item->attr);
 		out_json(f->cli, o);
 	} else if (f->o.print0) {
 		fputs(item->shown, f->cli->out);
@@ -116,7 +116,13 @@ find_path(void *arg, struct cfs *c, const char *path, const char *shown,
 {
 	struct find *f = arg;
 	const struct walk w = {
-	    .c = c, .order = WALK_PRE, .visit = find_visit, .failed = find_failed, .arg = f};
+	    .cli = f->cli,
+	    .c = c,
+	    .order = WALK_PRE,
+	    .visit = find_visit,
+	    .failed = find_failed,
+	    .arg = f,
+	};
 
 	f->c = c;
 	return walk_tree(&w, path, *shown != '\0' ? shown : ".", attr, (struct cfs_ref){0}, err);
@@ -147,7 +153,8 @@ read_age(const char *option, const char *text, int64_t *bound, struct cfs_err *e
 	if (duration_parse(text, &ms) != 0) {
 		return cli_usage("find", err, "--%s: '%s' is not a time like 7d", option, text);
 	}
-	*bound = now_real_ns() - ms * 1000000;
+	/* An age from before time began is any age. */
+	*bound = ms < now_real_ns() / NS_PER_MS ? now_real_ns() - ms * NS_PER_MS : 1;
 	return 0;
 }
 
@@ -194,6 +201,6 @@ cmd_find(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 		return rc;
 	}
 	return first < argc
-		   ? remote_each(cli, "find", argc - first, argv + first, false, find_path, &f, err)
-		   : remote_each(cli, "find", 1, none, false, find_path, &f, err);
+		   ? remote_each(cli, "find", argc - first, argv + first, 0, find_path, &f, err)
+		   : remote_each(cli, "find", 1, none, 0, find_path, &f, err);
 }

@@ -8,9 +8,9 @@
 
 #include "base/path.h"
 #include "cli/commands.h"
+#include "cli/listing.h"
 #include "cli/remote.h"
 #include "cli/transfer.h"
-#include "cli/walk.h"
 
 /*
  * get: remote files and trees to this machine. Names come from the server and are not trusted: each is checked to be one
@@ -35,42 +35,19 @@ const size_t get_n_opts = sizeof get_opts / sizeof *get_opts;
 
 struct get {
 	struct transfer t;
-	struct cli *cli;
+	struct listings *listings;
 	struct get_values o;
 	const char *to; /* LOCAL */
 	bool into;      /* it is a directory and names go below it */
-	bool to_stdout;
+	bool to_stdout, cat;
+	uint32_t mode_mask; /* what of a file's mode is taken over */
 };
-
-/* The pipeline is made with the first file, when the connection is known. */
-static int
-pipeline(struct get *g, struct cfs *c, struct cfs_err *err)
-{
-	struct progress seen = g->t.progress;
-	int rc;
-
-	if (g->t.x != NULL && g->t.c == c) {
-		return 0;
-	}
-	if (g->t.x != NULL) {
-		rc = cfs_xfer_finish(g->t.x, err);
-		cfs_xfer_free(g->t.x);
-		g->t.x = NULL;
-		if (rc != 0 && rc != CFS_EPARTIAL) {
-			return rc;
-		}
-		rc = transfer_begin(&g->t, g->cli, "get", c, err);
-		g->t.progress = seen;
-		return rc;
-	}
-	return transfer_begin(&g->t, g->cli, "get", c, err);
-}
 
 static int
 get_file(struct get *g, const char *remote, const char *local, const struct cfs_attr *attr,
 	 struct cfs_err *err)
 {
-	const struct cfs_get item = {
+	struct cfs_get item = {
 	    .attr = *attr,
 	    .remote = remote,
 	    .local = g->to_stdout ? NULL : local,
@@ -81,9 +58,11 @@ get_file(struct get *g, const char *remote, const char *local, const struct cfs_
 	};
 
 	if (g->o.dry_run) {
-		cli_note(g->cli, "would get %s", remote);
+		cli_did(g->t.cli, "get", remote, true);
+		cli_item_done(g->t.cli);
 		return 0;
 	}
+	item.attr.mode &= g->mode_mask;
 	progress_expect(&g->t.progress, 1, attr->size);
 	return cfs_xfer_get(g->t.x, &item, err);
 }
@@ -103,98 +82,109 @@ get_symlink(struct get *g, const char *remote, const char *local, const struct c
 		unlink(local);
 	}
 	if (symlink(target, local) != 0) {
-		transfer_failed(&g->t, remote, err_from_errno(errno), strerror(errno));
-		return 0;
+		return transfer_failed(&g->t, remote, err_from_errno(errno), strerror(errno));
 	}
-	cli_item_done(g->cli);
+	cli_did(g->t.cli, "get", remote, false);
+	cli_item_done(g->t.cli);
 	return 0;
 }
 
 /* Makes the local directory, or takes a real one that is there. */
 static int
-make_local_directory(struct get *g, const char *remote, const char *local)
+make_local_directory(const char *local, bool dry_run, struct cfs_err *err)
 {
 	struct stat st;
 
-	if (g->o.dry_run || mkdir(local, 0777) == 0 ||
+	if (dry_run || mkdir(local, 0777) == 0 ||
 	    (errno == EEXIST && lstat(local, &st) == 0 && S_ISDIR(st.st_mode))) {
 		return 0;
 	}
-	transfer_failed(&g->t, remote, CFS_ELOCALIO, strerror(errno == EEXIST ? ENOTDIR : errno));
-	return -1;
+	return err_set(err, CFS_ELOCALIO, "%s: %s", local,
+		       strerror(errno == EEXIST ? ENOTDIR : errno));
 }
 
-static int get_any(struct get *g, const char *remote, const char *local,
-		   const struct cfs_attr *attr, struct cfs_err *err);
+/* A directory's listing, which is fetched ahead for those that are entries of another. */
+struct place {
+	const char *remote, *local;
+	const struct cfs_attr *attr;
+	struct children *siblings; /* NULL for the top */
+	size_t index;
+};
+
+static int get_any(struct get *g, const struct place *p, struct cfs_err *err);
 
 static int
-get_child(struct get *g, const char *remote, const char *local, const struct child *child,
+get_child(struct get *g, const struct place *dir, struct children *list, size_t i,
 	  struct cfs_err *err)
 {
-	char *sub_remote = remote_join(remote, child->name);
-	char *sub_local = remote_join(local, child->name);
-	int rc;
+	const struct child *child = &list->v[i];
+	char *remote = remote_join(dir->remote, child->name);
+	char *local = remote_join(dir->local, child->name);
+	const struct place p = {remote, local, &child->attr, list, i};
+	int rc = cli_check(g->t.cli, err);
 
-	if (sub_remote == NULL || sub_local == NULL) {
+	if (rc != 0) {
+		goto out;
+	}
+	if (remote == NULL || local == NULL) {
 		rc = err_code(err, CFS_ENOMEM);
 	} else if ((rc = name_check(child->name, strlen(child->name))) != 0) {
-		transfer_failed(&g->t, sub_remote, rc, "the server gave a name that is none");
-		rc = 0;
+		rc = transfer_failed(&g->t, remote, rc, "the server gave a name that is none");
 	} else {
-		rc = get_any(g, sub_remote, sub_local, &child->attr, err);
+		rc = get_any(g, &p, err);
 	}
-	free(sub_remote);
-	free(sub_local);
+out:
+	free(remote);
+	free(local);
 	return rc;
 }
 
 static int
-get_directory(struct get *g, const char *remote, const char *local, const struct cfs_attr *attr,
-	      struct cfs_err *err)
+get_directory(struct get *g, const struct place *p, struct cfs_err *err)
 {
 	struct children list = {0};
-	struct timespec times[2];
-	int rc;
+	int rc = make_local_directory(p->local, g->o.dry_run, err);
 
-	if (make_local_directory(g, remote, local) != 0) {
-		return 0;
+	if (rc != 0) {
+		return rc;
 	}
-	rc = children_read(g->t.c, attr->ref, &list, err);
+	rc = p->siblings != NULL ? listings_take(g->listings, p->siblings, p->index, &list, err)
+				 : children_read(g->t.c, p->attr->ref, &list, err);
 	for (size_t i = 0; rc == 0 && i < list.n; i++) {
-		rc = get_child(g, remote, local, &list.v[i], err);
+		rc = get_child(g, p, &list, i, err);
 	}
 	children_fini(&list);
-	if (rc == 0 && !g->o.dry_run) {
-		times[0] = times[1] = (struct timespec){
-		    .tv_sec = (time_t)(attr->mtime_ns / 1000000000),
-		    .tv_nsec = (long)(attr->mtime_ns % 1000000000),
-		};
-		chmod(local, (attr->mode & 0777) | 0700);
-		utimensat(AT_FDCWD, local, times, AT_SYMLINK_NOFOLLOW);
+	if (rc == 0 && !g->o.dry_run &&
+	    chmod(p->local, (p->attr->mode & g->mode_mask) | 0700) != 0) {
+		rc = err_set_errno(err, errno, "%s", p->local);
 	}
 	return rc;
 }
 
 static int
-get_any(struct get *g, const char *remote, const char *local, const struct cfs_attr *attr,
-	struct cfs_err *err)
+get_any(struct get *g, const struct place *p, struct cfs_err *err)
 {
-	switch (attr->type) {
+	int rc;
+
+	switch (p->attr->type) {
 	case CFS_FILE:
-		return get_file(g, remote, local, attr, err);
+		rc = get_file(g, p->remote, p->local, p->attr, err);
+		break;
 	case CFS_DIR:
-		return get_directory(g, remote, local, attr, err);
+		rc = get_directory(g, p, err);
+		break;
 	case CFS_SYMLINK:
-		return get_symlink(g, remote, local, attr, err);
+		rc = get_symlink(g, p->remote, p->local, p->attr, err);
+		break;
 	case CFS_FIFO:
 	case CFS_CHR:
 	case CFS_BLK:
 	case CFS_SOCK:
 	default:
-		transfer_failed(&g->t, remote, CFS_EUNSUPPORTED,
-				"is a device, socket or fifo; left out");
-		return 0;
+		rc = err_set(err, CFS_EUNSUPPORTED, "is a device, socket or fifo; left out");
+		break;
 	}
+	return rc != 0 ? transfer_failed(&g->t, p->remote, rc, err->text) : 0;
 }
 
 /* Where one named source goes on this machine; malloc'd. */
@@ -216,14 +206,33 @@ local_target(const struct get *g, const char *path)
 	return out;
 }
 
+/* The pipeline and the reader of listings are made with the first file, when the connection is known. */
+static int
+use_connection(struct get *g, struct cfs *c, struct cfs_err *err)
+{
+	if (g->t.c != c) {
+		listings_free(g->listings);
+		g->listings = NULL;
+	}
+	if (g->listings == NULL) {
+		int rc = listings_new(c, &g->listings, err);
+
+		if (rc != 0) {
+			return rc;
+		}
+	}
+	return transfer_use(&g->t, c, err);
+}
+
 static int
 get_source(void *arg, struct cfs *c, const char *path, const char *shown,
 	   const struct cfs_attr *attr, struct cfs_err *err)
 {
 	struct get *g = arg;
 	struct cfs_attr real = *attr;
+	struct place p = {.remote = shown, .attr = &real};
 	char *local;
-	int rc = pipeline(g, c, err);
+	int rc = use_connection(g, c, err);
 
 	/* A link that is named itself stands for what it points to; links inside a tree stay links. */
 	if (rc == 0 && attr->type == CFS_SYMLINK) {
@@ -236,7 +245,8 @@ get_source(void *arg, struct cfs *c, const char *path, const char *shown,
 		return err_set(err, CFS_EISDIR, "is a directory%s", g->to_stdout ? "" : "; use -r");
 	}
 	local = local_target(g, path);
-	rc = local != NULL ? get_any(g, shown, local, &real, err) : err_code(err, CFS_ENOMEM);
+	p.local = local;
+	rc = local != NULL ? get_any(g, &p, err) : err_code(err, CFS_ENOMEM);
 	free(local);
 	return rc;
 }
@@ -257,32 +267,27 @@ check_target(struct get *g, int sources, struct cfs_err *err)
 
 /* Fetches argv[0..n-1], telling of each that fails. */
 static int
-get_all(struct get *g, int n, char **argv, struct cfs_err *err)
+get_all(struct get *g, struct cli *cli, int n, char **argv, struct cfs_err *err)
 {
-	int rc = 0;
+	mode_t mask = umask(0);
+	int rc;
 
-	for (int i = 0; i < n && rc == 0; i++) {
-		rc = remote_expand(g->cli, argv[i], get_source, g, err);
-		if (rc == CFS_ENET || rc == CFS_ECANCELED || rc == CFS_ENOMEM) {
-			break;
-		}
-		if (rc != 0) {
-			g->t.cli = g->cli;
-			g->t.command = g->to_stdout ? "cat" : "get";
-			transfer_failed(&g->t, argv[i], rc, err->text);
-			rc = 0;
-		}
-	}
-	if (g->t.x == NULL) {
-		return rc == 0 ? cli_outcome(g->cli, err) : rc;
-	}
-	return transfer_end(&g->t, rc, err);
+	umask(mask);
+	/* As cp(1) without -p: neither set-id bits nor what the umask takes away. */
+	g->mode_mask = 0777u & ~(uint32_t)mask;
+	transfer_init(&g->t, cli, g->to_stdout && g->cat ? "cat" : "get");
+	g->t.silent = g->to_stdout;
+	fflush(cli->out);
+	rc = remote_each_item(cli, g->t.command, n, argv, REMOTE_UNCOUNTED, get_source, g, err);
+	rc = transfer_end(&g->t, rc, err);
+	listings_free(g->listings);
+	return rc;
 }
 
 int
 cmd_get(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 {
-	struct get g = {.cli = cli, .to = "."};
+	struct get g = {.to = "."};
 	const struct cli_args args = {
 	    .name = "get",
 	    .synopsis = "[-rn] REMOTE... [LOCAL]",
@@ -304,13 +309,13 @@ cmd_get(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 		g.to = argv[argc - 1];
 	}
 	rc = check_target(&g, sources, err);
-	return rc == 0 ? get_all(&g, sources, argv + first, err) : rc;
+	return rc == 0 ? get_all(&g, cli, sources, argv + first, err) : rc;
 }
 
 int
 cmd_cat(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 {
-	struct get g = {.cli = cli, .to = "-", .to_stdout = true};
+	struct get g = {.to = "-", .to_stdout = true, .cat = true};
 	const struct cli_args args = {
 	    .name = "cat",
 	    .synopsis = "REMOTE...",
@@ -320,5 +325,5 @@ cmd_cat(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 	};
 	int first, rc = cli_args(cli, &args, argc, argv, &first, err);
 
-	return rc == 0 ? get_all(&g, argc - first, argv + first, err) : rc;
+	return rc == 0 ? get_all(&g, cli, argc - first, argv + first, err) : rc;
 }

@@ -31,78 +31,68 @@ const size_t touch_n_opts = sizeof touch_opts / sizeof *touch_opts;
 
 enum { SET_ATIME = 16, SET_MTIME = 32, SET_ATIME_NOW = 64, SET_MTIME_NOW = 128 };
 
+struct touch {
+	struct cli *cli;
+	struct touch_values o;
+	int64_t time_ns; /* of --date */
+};
+
 static int
-touch_path(struct cfs *c, const char *path, const struct touch_values *o, int64_t time_ns,
-	   struct cfs_err *err)
+touch_name(void *arg, struct remote *r, struct cfs_err *err)
 {
+	const struct touch *t = arg;
 	struct cfs_setattr set = {
-	    .valid = time_ns != 0 ? SET_ATIME | SET_MTIME : SET_ATIME_NOW | SET_MTIME_NOW,
-	    .atime_ns = time_ns,
-	    .mtime_ns = time_ns,
+	    .valid = t->o.date != NULL ? SET_ATIME | SET_MTIME : SET_ATIME_NOW | SET_MTIME_NOW,
+	    .atime_ns = t->time_ns,
+	    .mtime_ns = t->time_ns,
 	};
 	struct cfs_place place;
-	int rc = cfs_place(c, path, false, &place, err);
+	int rc = cfs_place(r->c, r->path, false, &place, err);
 
-	if (rc != 0) {
+	if (rc != 0 || (!place.found && t->o.no_create)) {
 		return rc;
 	}
-	if (place.found) {
+	if (!place.found) {
+		const struct cfs_create create = {
+		    .dir = place.parent, .name = place.name, .type = CFS_FILE, .mode = 0644};
+
+		rc = cfs_create(r->c, &create, CFS_DURABLE, &set.ref, NULL, err);
+	} else {
 		set.ref = place.attr.ref;
-		return cfs_setattr(c, &set, CFS_DURABLE, NULL, err);
 	}
-	if (o->no_create) {
-		return 0;
+	if (rc == 0 && (place.found || t->o.date != NULL)) {
+		rc = cfs_setattr(r->c, &set, CFS_DURABLE, NULL, err);
 	}
-	return cfs_create(c,
-			  &(struct cfs_create){
-			      .dir = place.parent,
-			      .name = place.name,
-			      .type = CFS_FILE,
-			      .mode = 0644,
-			      .mtime_ns = time_ns,
-			  },
-			  CFS_DURABLE, &set.ref, NULL, err);
+	if (rc == 0) {
+		cli_did(t->cli, "touch", r->path, false);
+	}
+	return rc;
 }
 
 int
 cmd_touch(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 {
-	struct touch_values o = {0};
+	struct touch t = {.cli = cli};
 	const struct cli_args args = {
 	    .name = "touch",
 	    .synopsis = "[-c] [-d TIME] PATH...",
 	    .summary = "Set a file's times to now; make it if it is not there.",
 	    .opts = touch_opts,
 	    .n_opts = touch_n_opts,
-	    .values = &o,
+	    .values = &t.o,
 	    .min_args = 1,
 	    .max_args = -1,
 	};
-	int64_t time_ns = 0;
 	int first, rc = cli_args(cli, &args, argc, argv, &first, err);
 
 	if (rc != 0) {
 		return rc;
 	}
-	if (o.date != NULL && time_parse(o.date, &time_ns) != 0) {
+	if (t.o.date != NULL && time_parse(t.o.date, &t.time_ns) != 0) {
 		return cli_usage("touch", err, "'%s' is not a time like 2026-01-31T12:00:00Z",
-				 o.date);
+				 t.o.date);
 	}
-	for (int i = first; i < argc; i++) {
-		struct remote r;
-
-		rc = remote_open(cli, argv[i], &r, err);
-		if (rc == 0) {
-			rc = touch_path(r.c, r.path, &o, time_ns, err);
-			remote_fini(&r);
-		}
-		if (rc == 0) {
-			cli_item_done(cli);
-		} else {
-			cli_item_failed(cli, "touch", argv[i], rc, err->text);
-		}
-	}
-	return cli_outcome(cli, err);
+	return remote_each_name(cli, "touch", argc - first, argv + first, touch_name, &t, err);
 }
 
 struct ln_values {
@@ -170,12 +160,15 @@ hard_link(struct cli *cli, struct cfs *c, const char *target, bool force, struct
 	int rc = remote_open(cli, target, &from, err);
 
 	if (rc != 0) {
-		return rc;
+		return err_wrap(err, "%s", target);
 	}
 	if (from.c != c) {
 		rc = err_code(err, CFS_EXDEV);
 	} else {
 		rc = cfs_stat(c, from.path, true, &attr, err);
+	}
+	if (rc != 0) {
+		err_wrap(err, "%s", target);
 	}
 	remote_fini(&from);
 	if (rc == 0) {
@@ -225,5 +218,9 @@ cmd_ln(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 				: hard_link(cli, to.c, argv[first], o.force, dir, name, err);
 	}
 	remote_fini(&to);
-	return rc != 0 ? err_wrap(err, "%s", argv[first + 1]) : 0;
+	if (rc != 0) {
+		return err_wrap(err, "%s", argv[first + 1]);
+	}
+	cli_did(cli, "ln", argv[first + 1], false);
+	return 0;
 }

@@ -64,7 +64,7 @@ resolve_target(struct cli *cli, const char *arg, int sources, struct target *to,
 	}
 	rc = cfs_place(to->r.c, to->r.path, false, &to->place, err);
 	if (rc != 0) {
-		return err_wrap(err, "%s", arg);
+		return err_wrap(err, "%s", *arg != '\0' ? arg : ".");
 	}
 	to->into = to->place.found && to->place.attr.type == CFS_DIR;
 	if (!to->into && (sources > 1 || to->r.trailing_slash)) {
@@ -96,7 +96,8 @@ put_fd(struct put *p, int fd, const char *local, struct cfs_ref dir, const char 
 	};
 
 	if (p->o.dry_run) {
-		cli_note(p->t.cli, "would put %s", remote);
+		cli_did(p->t.cli, "put", remote, true);
+		cli_item_done(p->t.cli);
 		close(fd);
 		return 0;
 	}
@@ -119,13 +120,12 @@ put_file(struct put *p, const char *local, struct cfs_ref dir, const char *name,
 		if (fd >= 0) {
 			close(fd);
 		}
-		transfer_failed(&p->t, local, e == ENOENT ? CFS_ENOENT : CFS_ELOCALIO, strerror(e));
-		return 0;
+		return transfer_failed(&p->t, local, e == ENOENT ? CFS_ENOENT : CFS_ELOCALIO,
+				       strerror(e));
 	}
 	if (S_ISDIR(st.st_mode)) {
 		close(fd);
-		transfer_failed(&p->t, local, CFS_EISDIR, "is a directory; use -r");
-		return 0;
+		return transfer_failed(&p->t, local, CFS_EISDIR, "is a directory; use -r");
 	}
 	return put_fd(p, fd, local, dir, name, remote, &st, err);
 }
@@ -190,7 +190,12 @@ enter_directory(struct put *p, FTSENT *e, const struct level *parent, const char
 	}
 	e->fts_pointer = l;
 	rc = make_directory(p, parent, name, e->fts_statp, l, err);
-	return rc != 0 ? err_wrap(err, "%s", l->path) : 0;
+	if (rc == 0) {
+		return 0;
+	}
+	/* Without a level, what is in it is passed over. */
+	level_free(e);
+	return transfer_failed(&p->t, e->fts_path, rc, err->text);
 }
 
 static int
@@ -211,8 +216,7 @@ put_symlink(struct put *p, FTSENT *e, const struct level *parent, const char *na
 	int rc;
 
 	if (n < 0) {
-		transfer_failed(&p->t, e->fts_path, CFS_ELOCALIO, strerror(errno));
-		return 0;
+		return transfer_failed(&p->t, e->fts_path, CFS_ELOCALIO, strerror(errno));
 	}
 	target[n] = '\0';
 	if (p->o.dry_run) {
@@ -225,11 +229,7 @@ put_symlink(struct put *p, FTSENT *e, const struct level *parent, const char *na
 	if (rc == 0 || rc == CFS_ENOENT) {
 		rc = cfs_create(p->t.c, &create, CFS_VISIBLE, &ref, NULL, err);
 	}
-	if (rc != 0 && rc != CFS_ENET && rc != CFS_ECANCELED) {
-		transfer_failed(&p->t, e->fts_path, rc, err->text);
-		rc = 0;
-	}
-	return rc;
+	return rc != 0 ? transfer_failed(&p->t, e->fts_path, rc, err->text) : 0;
 }
 
 static int
@@ -258,12 +258,10 @@ put_entry(struct put *p, FTSENT *e, const struct level *parent, const char *name
 	case FTS_ERR:
 	case FTS_NS:
 		level_free(e);
-		transfer_failed(&p->t, e->fts_path, CFS_ELOCALIO, strerror(e->fts_errno));
-		return 0;
+		return transfer_failed(&p->t, e->fts_path, CFS_ELOCALIO, strerror(e->fts_errno));
 	default:
-		transfer_failed(&p->t, e->fts_path, CFS_EUNSUPPORTED,
-				"is a device, socket or fifo; left out");
-		return 0;
+		return transfer_failed(&p->t, e->fts_path, CFS_EUNSUPPORTED,
+				       "is a device, socket or fifo; left out");
 	}
 }
 
@@ -283,7 +281,8 @@ put_tree(struct put *p, char *local, const struct level *top, const char *name, 
 		bool root = e->fts_level == FTS_ROOTLEVEL;
 		const struct level *parent = root ? top : e->fts_parent->fts_pointer;
 
-		if (parent != NULL) {
+		rc = cli_check(p->t.cli, err);
+		if (rc == 0 && parent != NULL) {
 			rc = put_entry(p, e, parent, root ? name : e->fts_name, err);
 		}
 	}
@@ -322,6 +321,10 @@ put_source(struct put *p, char *local, struct cfs_err *err)
 	struct stat st;
 	int rc = CFS_ENOMEM;
 
+	if (to->into && strcmp(local, "-") == 0) {
+		free(name);
+		return cli_usage("put", err, "standard input needs a REMOTE name, not a directory");
+	}
 	if (to->into) {
 		parent = strdup(to->r.path);
 	} else {
@@ -370,12 +373,11 @@ cmd_put(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 	}
 	rc = resolve_target(cli, argc - first > 1 ? argv[argc - 1] : "", sources, &p.to, err);
 	if (rc == 0) {
-		rc = transfer_begin(&p.t, cli, "put", p.to.r.c, err);
+		transfer_init(&p.t, cli, "put");
+		p.t.puts = true;
+		rc = transfer_use(&p.t, p.to.r.c, err);
 		for (int i = 0; rc == 0 && i < sources; i++) {
 			rc = put_source(&p, argv[first + i], err);
-		}
-		if (rc == 0) {
-			rc = cfs_sync(p.to.r.c, err);
 		}
 		rc = transfer_end(&p.t, rc, err);
 	}

@@ -35,12 +35,15 @@ remove_visit(void *arg, const struct walk_item *item, struct cfs_err *err)
 	struct rm *r = arg;
 	bool dir = item->attr->type == CFS_DIR;
 
-	if (r->o.dry_run) {
-		cli_note(r->cli, "would remove %s", item->shown);
-		return 0;
+	int rc = 0;
+
+	if (!r->o.dry_run) {
+		rc = cfs_unlink(r->c, item->parent, item->name, dir, CFS_LATER, err);
 	}
-	cli_verbose(r->cli, "%s", item->shown);
-	return cfs_unlink(r->c, item->parent, item->name, dir, CFS_LATER, err);
+	if (rc == 0) {
+		cli_did(r->cli, "rm", item->shown, r->o.dry_run);
+	}
+	return rc;
 }
 
 static void
@@ -57,6 +60,7 @@ remove_path(void *arg, struct cfs *c, const char *path, const char *shown,
 {
 	struct rm *r = arg;
 	const struct walk w = {
+	    .cli = r->cli,
 	    .c = c,
 	    .order = WALK_POST,
 	    .visit = remove_visit,
@@ -103,5 +107,6 @@ cmd_rm(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 	if (rc != 0) {
 		return rc;
 	}
-	return remote_each(cli, "rm", argc - first, argv + first, r.o.force, remove_path, &r, err);
+	return remote_each(cli, "rm", argc - first, argv + first, r.o.force ? REMOTE_ABSENT_OK : 0,
+			   remove_path, &r, err);
 }

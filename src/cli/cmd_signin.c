@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/time.h"
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/password.h"
 #include "cli/remote.h"
@@ -37,6 +38,7 @@ const size_t login_n_opts = sizeof login_opts / sizeof *login_opts;
 struct login {
 	struct cli *cli;
 	struct login_values o;
+	char refused[80]; /* the fingerprint that is not --fingerprint's */
 };
 
 static bool
@@ -47,7 +49,11 @@ trust(void *arg, const char *host, const char *fingerprint)
 	FILE *tty;
 
 	if (l->o.fingerprint != NULL) {
-		return strcmp(l->o.fingerprint, fingerprint) == 0;
+		if (strcmp(l->o.fingerprint, fingerprint) == 0) {
+			return true;
+		}
+		snprintf(l->refused, sizeof l->refused, "%s", fingerprint);
+		return false;
 	}
 	if (l->o.accept_new) {
 		return true;
@@ -60,9 +66,11 @@ trust(void *arg, const char *host, const char *fingerprint)
 		"The key of %s is not known. Its fingerprint:\n  %s\nIs it the right one? [y/N] ",
 		host, fingerprint);
 	fflush(tty);
+	interrupt_asking(true);
 	if (fgets(answer, sizeof answer, tty) == NULL) {
 		answer[0] = '\0';
 	}
+	interrupt_asking(false);
 	fclose(tty);
 	return answer[0] == 'y' || answer[0] == 'Y';
 }
@@ -72,6 +80,37 @@ static bool
 is_invite(const char *target)
 {
 	return strchr(target, '#') != NULL;
+}
+
+static int
+sign_in(struct login *l, const char *target, struct cfs_profile *profile, struct cfs_err *err)
+{
+	struct cfs_login login = {
+	    .target = target,
+	    .name = l->o.name != NULL ? l->o.name : l->cli->opt.profile,
+	    .device = l->o.device,
+	    .no_device = l->o.no_device,
+	    .trust = trust,
+	    .arg = l,
+	    .timeout_ms = (unsigned)l->cli->opt.timeout_ms,
+	    .program = "cfs",
+	};
+	char *password = NULL;
+	int rc = 0;
+
+	if (!is_invite(target)) {
+		rc = password_get(l->cli, NULL, &password, err);
+		login.password = password;
+	}
+	if (rc == 0) {
+		rc = cfs_login(&login, profile, err);
+	}
+	password_free(password);
+	if (rc != 0 && l->refused[0] != '\0') {
+		rc = err_set(err, CFS_EKEYCHANGED, "the server's key is %s, not %s", l->refused,
+			     l->o.fingerprint);
+	}
+	return rc;
 }
 
 int
@@ -88,27 +127,13 @@ cmd_login(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 	    .min_args = 1,
 	    .max_args = 1,
 	};
-	struct cfs_login login = {.trust = trust, .arg = &l, .program = "cfs"};
 	struct cfs_profile profile = {0};
-	char *password = NULL;
 	int first, rc = cli_args(cli, &args, argc, argv, &first, err);
 
 	if (rc != 0) {
 		return rc;
 	}
-	login.target = argv[first];
-	login.name = l.o.name != NULL ? l.o.name : cli->opt.profile;
-	login.device = l.o.device;
-	login.no_device = l.o.no_device;
-	login.timeout_ms = (unsigned)cli->opt.timeout_ms;
-	if (!is_invite(login.target)) {
-		rc = password_get(cli, NULL, &password, err);
-		login.password = password;
-	}
-	if (rc == 0) {
-		rc = cfs_login(&login, &profile, err);
-	}
-	password_free(password);
+	rc = sign_in(&l, argv[first], &profile, err);
 	if (rc == 0 && cli->opt.json) {
 		json_t *o = json_object();
 
@@ -141,7 +166,12 @@ cmd_logout(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 	}
 	remote_close_all(cli);
 	rc = cfs_logout(first < argc ? argv[first] : cli->opt.profile, &revoked, err);
-	if (rc == 0 && !revoked) {
+	if (rc == 0 && cli->opt.json) {
+		json_t *o = json_object();
+
+		json_object_set_new(o, "revoked", json_boolean(revoked));
+		out_json(cli, o);
+	} else if (rc == 0 && !revoked) {
 		cli_note(cli, "The server could not be asked to revoke this device's key; "
 			      "do that from another device with 'cfs devices --revoke'.");
 	}
@@ -171,6 +201,7 @@ cmd_whoami(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 		json_object_set_new(o, "device", json_string(id->device));
 		json_object_set_new(o, "server", json_string(id->server));
 		json_object_set_new(o, "fingerprint", json_string(id->fingerprint));
+		json_object_set_new(o, "private", json_boolean(id->is_private));
 		out_json(cli, o);
 		return 0;
 	}
@@ -227,6 +258,10 @@ each_device(void *arg, const struct cfs_device *d)
 
 		out_json_name(o, "name", d->name);
 		json_object_set_new(o, "fingerprint", json_string(text));
+		out_json_time(o, "created", d->created_ns);
+		if (d->last_seen_ns != 0) {
+			out_json_time(o, "last_seen", d->last_seen_ns);
+		}
 		json_object_set_new(o, "current", json_boolean(d->current));
 		out_json(x->cli, o);
 		return 0;
@@ -269,7 +304,11 @@ cmd_devices(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 				   : "%s: several devices have this name; give the fingerprint",
 			       o.revoke);
 	}
-	return cfs_device_revoke(c, &x.match, err);
+	rc = cfs_device_revoke(c, &x.match, err);
+	if (rc == 0) {
+		cli_did(cli, "revoke", o.revoke, false);
+	}
+	return rc;
 }
 
 static int

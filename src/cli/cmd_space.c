@@ -112,6 +112,7 @@ du_path(void *arg, struct cfs *c, const char *path, const char *shown, const str
 {
 	struct du *d = arg;
 	const struct walk w = {
+	    .cli = d->cli,
 	    .c = c,
 	    .order = WALK_PRE | WALK_POST,
 	    .visit = du_visit,
@@ -141,9 +142,9 @@ cmd_du(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 	int first, rc = cli_args(cli, &args, argc, argv, &first, err);
 
 	if (rc == 0) {
-		rc = first < argc ? remote_each(cli, "du", argc - first, argv + first, false,
-						du_path, &d, err)
-				  : remote_each(cli, "du", 1, none, false, du_path, &d, err);
+		rc = first < argc
+			 ? remote_each(cli, "du", argc - first, argv + first, 0, du_path, &d, err)
+			 : remote_each(cli, "du", 1, none, 0, du_path, &d, err);
 	}
 	free(d.stack);
 	return rc;

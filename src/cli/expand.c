@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/path.h"
+#include "cli/listing.h"
 #include "cli/remote.h"
 
 /*
@@ -13,63 +14,14 @@
 typedef int expand_fn(void *arg, struct cfs *c, const char *path, const char *shown,
 		      const struct cfs_attr *attr, struct cfs_err *err);
 
-struct match {
-	char *name;
-	struct cfs_attr attr;
-};
-struct matches {
-	struct match *v;
-	size_t n, cap;
-	struct path_view pattern;
-};
-
 struct expansion {
 	struct cfs *c;
 	expand_fn *each;
 	void *arg;
 	struct cfs_err *err;
 	size_t found;
+	bool directories; /* the pattern ended in '/' */
 };
-
-static int
-collect(void *arg, const char *name, uint64_t cookie, const struct cfs_attr *attr)
-{
-	struct matches *m = arg;
-
-	(void)cookie;
-	/* As in a shell, a name that begins with a dot must be asked for. */
-	if ((name[0] == '.' && m->pattern.p[0] != '.') ||
-	    !glob_match(m->pattern, path_view_str(name))) {
-		return 0;
-	}
-	if (m->n == m->cap) {
-		size_t cap = m->cap ? m->cap * 2 : 64;
-		struct match *v = realloc(m->v, cap * sizeof *v);
-
-		if (v == NULL) {
-			return CFS_ENOMEM;
-		}
-		m->v = v;
-		m->cap = cap;
-	}
-	m->v[m->n] = (struct match){.name = strdup(name), .attr = *attr};
-	return m->v[m->n++].name != NULL ? 0 : CFS_ENOMEM;
-}
-
-static int
-by_name(const void *a, const void *b)
-{
-	return strcmp(((const struct match *)a)->name, ((const struct match *)b)->name);
-}
-
-static void
-matches_fini(struct matches *m)
-{
-	for (size_t i = 0; i < m->n; i++) {
-		free(m->v[i].name);
-	}
-	free(m->v);
-}
 
 /* Goes on below one directory with the rest of the pattern; shown is what stands before it as typed. */
 static int expand_below(struct expansion *x, struct cfs_ref dir, const char *path,
@@ -87,6 +39,8 @@ expand_one(struct expansion *x, const char *dir_path, const char *dir_shown, con
 		err_code(x->err, CFS_ENOMEM);
 	} else if (rest.len > 0) {
 		rc = attr->type == CFS_DIR ? expand_below(x, attr->ref, path, shown, rest) : 0;
+	} else if (x->directories && attr->type != CFS_DIR) {
+		rc = 0;
 	} else {
 		x->found++;
 		rc = x->each(x->arg, x->c, path, shown, attr, x->err);
@@ -96,32 +50,37 @@ expand_one(struct expansion *x, const char *dir_path, const char *dir_shown, con
 	return rc;
 }
 
+/* As in a shell, a name that begins with a dot must be asked for. */
+static bool
+matches(struct path_view pattern, const char *name)
+{
+	return (name[0] != '.' || pattern.p[0] == '.') && glob_match(pattern, path_view_str(name));
+}
+
 static int
 expand_below(struct expansion *x, struct cfs_ref dir, const char *path, const char *shown,
 	     struct path_view rest)
 {
-	struct matches m = {0};
-	bool eof = false;
-	uint64_t parent;
+	struct children list;
+	struct path_view pattern;
 	int rc;
 
-	if (!path_next(&rest, &m.pattern)) {
+	if (!path_next(&rest, &pattern)) {
 		return 0;
 	}
 	while (rest.len > 0 && *rest.p == '/') {
 		rest.p++, rest.len--;
 	}
-	rc = cfs_readdir(x->c, dir, 0, collect, &m, &eof, &parent, x->err);
+	rc = children_read(x->c, dir, &list, x->err);
 	if (rc == CFS_EDENIED) {
-		rc = 0;
+		return 0;
 	}
-	if (rc == 0 && m.n > 0) {
-		qsort(m.v, m.n, sizeof *m.v, by_name);
+	for (size_t i = 0; rc == 0 && i < list.n; i++) {
+		if (matches(pattern, list.v[i].name)) {
+			rc = expand_one(x, path, shown, list.v[i].name, &list.v[i].attr, rest);
+		}
 	}
-	for (size_t i = 0; rc == 0 && i < m.n; i++) {
-		rc = expand_one(x, path, shown, m.v[i].name, &m.v[i].attr, rest);
-	}
-	matches_fini(&m);
+	children_fini(&list);
 	return rc;
 }
 
@@ -148,6 +107,7 @@ expand_glob(struct expansion *x, const char *arg, const struct remote *r)
 	struct cfs_attr attr;
 	int rc = CFS_ENOMEM;
 
+	x->directories = r->trailing_slash;
 	if (dir != NULL && shown != NULL) {
 		rc = cfs_stat(x->c, dir, false, &attr, x->err);
 		if (rc == 0) {
@@ -159,7 +119,7 @@ expand_glob(struct expansion *x, const char *arg, const struct remote *r)
 	free(dir);
 	free(shown);
 	if (rc == 0 && x->found == 0) {
-		rc = err_set(x->err, CFS_ENOENT, "%s: no match", arg);
+		rc = err_set(x->err, CFS_ENOENT, "no match");
 	}
 	return rc;
 }
@@ -191,23 +151,89 @@ remote_expand(struct cli *cli, const char *arg, expand_fn *each, void *arg_each,
 	return rc;
 }
 
-int
-remote_each(struct cli *cli, const char *command, int n, char **argv, bool absent_ok,
-	    expand_fn *each, void *arg_each, struct cfs_err *err)
-{
-	for (int i = 0; i < n; i++) {
-		int rc = remote_expand(cli, argv[i], each, arg_each, err);
+/* Every match counts by itself: one that fails does not stop the others. */
+struct counting {
+	struct cli *cli;
+	const char *command;
+	unsigned flags;
+	expand_fn *each;
+	void *arg;
+};
 
-		if (rc == CFS_ENET || rc == CFS_ECANCELED || rc == CFS_ENOMEM ||
-		    rc == CFS_ENOTSIGNEDIN || rc == CFS_EKEYCHANGED) {
-			return rc;
+static int
+count(struct counting *k, const char *item, int rc, const struct cfs_err *err)
+{
+	if (cli_is_fatal(rc)) {
+		return rc;
+	}
+	if (rc != 0 && !(rc == CFS_ENOENT && (k->flags & REMOTE_ABSENT_OK) != 0)) {
+		cli_item_failed(k->cli, k->command, *item != '\0' ? item : ".", rc, err->text);
+	} else if ((k->flags & REMOTE_UNCOUNTED) == 0) {
+		cli_item_done(k->cli);
+	}
+	return 0;
+}
+
+static int
+count_match(void *arg, struct cfs *c, const char *path, const char *shown,
+	    const struct cfs_attr *attr, struct cfs_err *err)
+{
+	struct counting *k = arg;
+	int rc = cli_check(k->cli, err);
+
+	return rc != 0 ? rc : count(k, shown, k->each(k->arg, c, path, shown, attr, err), err);
+}
+
+int
+remote_each_item(struct cli *cli, const char *command, int n, char **argv, unsigned flags,
+		 expand_fn *each, void *arg_each, struct cfs_err *err)
+{
+	struct counting k = {
+	    .cli = cli, .command = command, .flags = flags, .each = each, .arg = arg_each};
+	int rc = 0;
+
+	for (int i = 0; rc == 0 && i < n; i++) {
+		rc = cli_check(cli, err);
+		if (rc == 0) {
+			rc = remote_expand(cli, argv[i], count_match, &k, err);
 		}
-		if (rc == 0 || (rc == CFS_ENOENT && absent_ok)) {
-			cli_item_done(cli);
-		} else {
-			cli_item_failed(cli, command, *argv[i] != '\0' ? argv[i] : ".", rc,
-					err->text);
+		/* What is left here concerns the argument: matches were counted. */
+		if (rc != 0) {
+			rc = count(&k, argv[i], rc, err);
 		}
 	}
-	return cli_outcome(cli, err);
+	return rc;
+}
+
+int
+remote_each(struct cli *cli, const char *command, int n, char **argv, unsigned flags,
+	    expand_fn *each, void *arg_each, struct cfs_err *err)
+{
+	int rc = remote_each_item(cli, command, n, argv, flags, each, arg_each, err);
+
+	return rc == 0 ? cli_outcome(cli, err) : rc;
+}
+
+int
+remote_each_name(struct cli *cli, const char *command, int n, char **argv,
+		 int (*each)(void *arg, struct remote *r, struct cfs_err *err), void *arg_each,
+		 struct cfs_err *err)
+{
+	struct counting k = {.cli = cli, .command = command};
+	int rc = 0;
+
+	for (int i = 0; rc == 0 && i < n; i++) {
+		struct remote r = {0};
+
+		rc = cli_check(cli, err);
+		if (rc == 0) {
+			rc = remote_open(cli, argv[i], &r, err);
+		}
+		if (rc == 0) {
+			rc = each(arg_each, &r, err);
+		}
+		remote_fini(&r);
+		rc = count(&k, argv[i], rc, err);
+	}
+	return rc == 0 ? cli_outcome(cli, err) : rc;
 }

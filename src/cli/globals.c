@@ -47,10 +47,92 @@ static const struct arg_opt global_opts[] = {
      .help = "auto, always or never"},
 };
 
-void
-cli_globals_init(struct cli_globals *g)
+#define CONF_FILE "/etc/cfs/cfs.conf"
+
+static const char *const color_words[] = {"auto", "always", "never", NULL};
+
+#define KEY(key_, type_, field, def_, doc_)                                                        \
+	{                                                                                          \
+		.section = "cli", .key = (key_), .type = (type_),                                  \
+		.offset = offsetof(struct cli_globals, field), .def = (def_), .doc = (doc_)        \
+	}
+
+static const struct conf_key keys[] = {
+    KEY("profile", CONF_STRING, profile, NULL, "Sign in with this profile."),
+    KEY("timeout", CONF_DURATION, timeout_ms, "30s", "How long to wait for an answer."),
+    KEY("bwlimit", CONF_SIZE, bwlimit, "0", "Bytes a second each way at most; 0: no limit."),
+    KEY("json", CONF_BOOL, json, "no", "Print JSON."),
+    KEY("quiet", CONF_BOOL, quiet, "no", "No progress, no notes."),
+    KEY("password-file", CONF_STRING, password_file, NULL, "Sign in with the password in it."),
+    KEY("password-command", CONF_STRING, password_command, NULL,
+	"Sign in with the password that it prints."),
+    {.section = "cli",
+     .key = "color",
+     .type = CONF_ENUM,
+     .offset = offsetof(struct cli_globals, color),
+     .def = "auto",
+     .values = color_words,
+     .doc = "Colours in listings."},
+};
+
+/* The defaults, and what the file says over them. */
+static int
+read_file(struct cli_globals *g, struct conf *conf, struct cfs_err *err)
 {
+	const struct conf_table table = {.keys = keys, .n = sizeof keys / sizeof *keys};
+	const char *named = getenv("CFS_CONF");
+	int rc;
+
+	if (named != NULL && *named != '\0') {
+		return conf_parse_file(conf, named, &table, g, NULL, NULL, err);
+	}
+	rc = conf_parse_file(conf, CONF_FILE, &table, g, NULL, NULL, err);
+	if (rc == CFS_ENOENT) {
+		rc = conf_parse_text(conf, CONF_FILE, "", 0, &table, g, NULL, NULL, err);
+	}
+	return rc;
+}
+
+/* A variable that is set to something. */
+static const char *
+env(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value != NULL && *value != '\0' ? value : NULL;
+}
+
+static int
+read_env(struct cli_globals *g, struct cfs_err *err)
+{
+	const char *v;
+
+	if (env("NO_COLOR") != NULL) {
+		g->color = CLI_COLOR_NEVER;
+	}
+	if ((v = env("CFS_JSON")) != NULL) {
+		g->json = strcmp(v, "0") != 0 && strcmp(v, "no") != 0;
+	}
+	g->profile = (v = env("CFS_PROFILE")) != NULL ? v : g->profile;
+	g->password_file = (v = env("CFS_PASSWORD_FILE")) != NULL ? v : g->password_file;
+	g->password_command = (v = env("CFS_PASSWORD_COMMAND")) != NULL ? v : g->password_command;
+	if ((v = env("CFS_TIMEOUT")) != NULL && duration_parse(v, &g->timeout_ms) != 0) {
+		return err_set(err, CFS_EUSAGE, "CFS_TIMEOUT: '%s' is not a time like 30s", v);
+	}
+	if ((v = env("CFS_BWLIMIT")) != NULL && size_parse(v, &g->bwlimit) != 0) {
+		return err_set(err, CFS_EUSAGE, "CFS_BWLIMIT: '%s' is not a size like 10M", v);
+	}
+	return 0;
+}
+
+int
+cli_globals_init(struct cli_globals *g, struct conf *conf, struct cfs_err *err)
+{
+	int rc;
+
 	*g = (struct cli_globals){.timeout_ms = 30000};
+	rc = read_file(g, conf, err);
+	return rc == 0 ? read_env(g, err) : rc;
 }
 
 struct arg_group
@@ -62,29 +144,6 @@ cli_globals_group(struct cli_globals *g)
 	    .n = sizeof global_opts / sizeof *global_opts,
 	    .values = g,
 	};
-}
-
-int
-cli_globals_from_env(struct cli_globals *g, struct cfs_err *err)
-{
-	const char *v;
-
-	if ((v = getenv("NO_COLOR")) != NULL && *v != '\0') {
-		g->color = CLI_COLOR_NEVER;
-	}
-	if ((v = getenv("CFS_JSON")) != NULL && strcmp(v, "0") != 0 && *v != '\0') {
-		g->json = true;
-	}
-	g->profile = getenv("CFS_PROFILE");
-	g->password_file = getenv("CFS_PASSWORD_FILE");
-	g->password_command = getenv("CFS_PASSWORD_COMMAND");
-	if ((v = getenv("CFS_TIMEOUT")) != NULL && duration_parse(v, &g->timeout_ms) != 0) {
-		return err_set(err, CFS_EUSAGE, "CFS_TIMEOUT: '%s' is not a time like 30s", v);
-	}
-	if ((v = getenv("CFS_BWLIMIT")) != NULL && size_parse(v, &g->bwlimit) != 0) {
-		return err_set(err, CFS_EUSAGE, "CFS_BWLIMIT: '%s' is not a size like 10M", v);
-	}
-	return 0;
 }
 
 const char *

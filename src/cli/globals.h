@@ -2,18 +2,20 @@
 #ifndef CFS_CLI_GLOBALS_H
 #define CFS_CLI_GLOBALS_H
 
-/* The options that every command has: --json, --quiet, --profile …, from the environment and from the command line. */
+/* The options that every command has: --json, --quiet, --profile …: from the settings file, the environment, the command line. */
 
 #include "base/args.h"
+#include "base/conf.h"
 #include "cli/cli.h"
 
-/* The defaults. */
-void cli_globals_init(struct cli_globals *g);
+/*
+ * What holds before the command line is read: the settings file's [cli] (/etc/cfs/cfs.conf, or the one that CFS_CONF names,
+ * which must exist then), and over it the environment: CFS_PROFILE, CFS_TIMEOUT, CFS_BWLIMIT, CFS_JSON, CFS_PASSWORD_FILE,
+ * CFS_PASSWORD_COMMAND, NO_COLOR. conf owns strings that g points to. CFS_ECONFIG or CFS_EUSAGE name what is wrong.
+ */
+int cli_globals_init(struct cli_globals *g, struct conf *conf, struct cfs_err *err);
 
-/* CFS_PROFILE, CFS_TIMEOUT, CFS_BWLIMIT, CFS_JSON, CFS_PASSWORD_FILE, NO_COLOR. CFS_EUSAGE names a bad one. */
-int cli_globals_from_env(struct cli_globals *g, struct cfs_err *err);
-
-/* The table, reading into g, which must outlive the group. */
+/* The table of options, reading into g, which must outlive the group. */
 struct arg_group cli_globals_group(struct cli_globals *g);
 
 /* This program's version. */

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -13,44 +12,65 @@
 static struct {
 	struct cli *cli;
 	int pipe[2];
-	volatile sig_atomic_t running, hits;
+	volatile sig_atomic_t running, asking;
+	volatile sig_atomic_t pending; /* the signal that the command at work got */
+	volatile sig_atomic_t ended;   /* SIGTERM or SIGHUP */
 } state = {.pipe = {-1, -1}};
+
+static void
+interrupt_connections(void)
+{
+	for (struct cli_conn *c = state.cli->conns; c != NULL; c = c->next) {
+		cfs_interrupt(c->c);
+	}
+}
 
 static void
 on_interrupt(int sig)
 {
 	int saved = errno;
+	bool again = state.pending != 0;
 
+	if (sig != SIGINT) {
+		state.ended = sig;
+	}
 	if (!state.running) {
 		if (write(state.pipe[1], "", 1) < 0) {
 			/* Full: a byte is there already. */
 		}
-	} else if (state.hits++ > 0) {
-		signal(sig, SIG_DFL);
-		raise(sig);
+	} else if (state.asking) {
+		state.pending = sig;
+	} else if ((again || state.cli->conns == NULL) && !state.cli->shell) {
+		interrupt_die(sig);
 	} else {
-		for (struct cli_conn *c = state.cli->conns; c != NULL; c = c->next) {
-			cfs_interrupt(c->c);
-		}
+		state.pending = sig;
+		interrupt_connections();
 	}
 	errno = saved;
+}
+
+static void
+on_pipe(int sig)
+{
+	(void)sig;
 }
 
 void
 interrupt_install(struct cli *cli)
 {
-	struct sigaction sa = {.sa_handler = on_interrupt};
+	/* No SA_RESTART: a read from the terminal must return. */
+	struct sigaction sa = {.sa_handler = on_interrupt}, pipe_sa = {.sa_handler = on_pipe};
 
 	state.cli = cli;
 	if (pipe2(state.pipe, O_CLOEXEC | O_NONBLOCK) != 0) {
 		return;
 	}
 	sigemptyset(&sa.sa_mask);
+	sigemptyset(&pipe_sa.sa_mask);
+	sigaction(SIGPIPE, &pipe_sa, NULL);
 	sigaction(SIGINT, &sa, NULL);
-	if (!cli->shell) {
-		sigaction(SIGTERM, &sa, NULL);
-		sigaction(SIGHUP, &sa, NULL);
-	}
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
 }
 
 int
@@ -59,20 +79,60 @@ interrupt_fd(void)
 	return state.pipe[0];
 }
 
+/* Whether a signal came that no command took. */
+static bool
+drain(void)
+{
+	char byte;
+	bool any = false;
+
+	while (state.pipe[0] >= 0 && read(state.pipe[0], &byte, 1) > 0) {
+		any = true;
+	}
+	return any;
+}
+
 void
 interrupt_begin(void)
 {
-	state.hits = 0;
+	state.pending = 0;
 	state.running = 1;
+	if (drain()) {
+		state.pending = state.ended != 0 ? state.ended : SIGINT;
+	}
 }
 
-bool
+int
 interrupt_end(void)
 {
-	char byte;
+	int sig = state.pending;
 
 	state.running = 0;
-	while (state.pipe[0] >= 0 && read(state.pipe[0], &byte, 1) > 0) {
-	}
-	return state.hits > 0;
+	state.pending = 0;
+	return sig;
+}
+
+void
+interrupt_asking(bool on)
+{
+	state.asking = on;
+}
+
+int
+interrupt_pending(void)
+{
+	return state.pending;
+}
+
+int
+interrupt_ended(void)
+{
+	return state.ended;
+}
+
+void
+interrupt_die(int sig)
+{
+	signal(sig, SIG_DFL);
+	raise(sig);
 }

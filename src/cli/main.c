@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <locale.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/args.h"
 #include "cli/cli.h"
@@ -30,7 +32,10 @@ print_commands(FILE *f)
 			}
 		}
 	}
-	fputs("\n'cfs COMMAND --help' tells about one of them; the manual is cfs(1).\n", f);
+	fputs(
+	    "\nRemote paths: docs/a is in your own tree, /bob/a in bob's; NAME:docs/a is at another\n"
+	    "profile's server. 'cfs COMMAND --help' tells about one command; the manual is cfs(1).\n",
+	    f);
 }
 
 /* Reads what stands before the command. Returns an enum args_result or a negative code. */
@@ -41,7 +46,7 @@ read_globals(struct cli *cli, int argc, char **argv, int *first_out, struct cfs_
 	struct arg_spec spec = {
 	    .prog = "cfs",
 	    .synopsis = "[options] COMMAND [arguments]",
-	    .summary = "Files on your own server.",
+	    .summary = "Keep files on your own server: begin with 'cfs login INVITE'.",
 	    .groups = &group,
 	    .n_groups = 1,
 	    .min_args = 0,
@@ -57,44 +62,70 @@ read_globals(struct cli *cli, int argc, char **argv, int *first_out, struct cfs_
 	return rc;
 }
 
+/* Whether standard output is a pipe that nobody reads any more. */
+static bool
+output_is_abandoned(void)
+{
+	struct pollfd p = {.fd = STDOUT_FILENO};
+
+	return poll(&p, 1, 0) > 0 && (p.revents & POLLERR) != 0;
+}
+
+/* Writes out what is left. As other tools do, the program ends by SIGPIPE without a word if nobody reads. */
+static int
+finish_output(int code)
+{
+	if (fflush(stdout) == 0 && ferror(stdout) == 0) {
+		return code;
+	}
+	if (output_is_abandoned()) {
+		interrupt_die(SIGPIPE);
+	}
+	fputs("cfs: cannot write to standard output\n", stderr);
+	return code != 0 ? code : err_exit_code(CFS_ELOCALIO);
+}
+
+static int
+run(struct cli *cli, int argc, char **argv)
+{
+	int code, sig;
+
+	interrupt_install(cli);
+	interrupt_begin();
+	code = cli_run(cli, argc, argv);
+	sig = interrupt_end();
+	remote_close_all(cli);
+	sig = interrupt_ended() != 0 ? interrupt_ended() : sig;
+	if (sig != 0 && sig != SIGINT) {
+		interrupt_die(sig);
+	}
+	return sig != 0 ? err_exit_code(CFS_ECANCELED) : code;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct cli cli = {.out = stdout, .msg = stderr};
+	struct conf conf = CONF_INIT;
 	struct cfs_err err = CFS_ERR_INIT;
-	int first = argc, rc, code;
+	int first = argc, rc, code = 0;
 
 	setlocale(LC_ALL, "");
-	signal(SIGPIPE, SIG_IGN);
-	cli_globals_init(&cli.opt);
-	rc = cli_globals_from_env(&cli.opt, &err);
+	rc = cli_globals_init(&cli.opt, &conf, &err);
 	if (rc == 0) {
 		rc = read_globals(&cli, argc, argv, &first, &err);
 	}
 	if (rc < 0) {
-		fprintf(stderr, "cfs: %s\n", err.text);
-		return err_exit_code(rc);
-	}
-	if (rc == ARGS_HELP) {
-		return 0;
-	}
-	if (rc == ARGS_VERSION) {
+		cli_error(&cli, NULL, NULL, rc, err.text);
+		code = err_exit_code(rc);
+	} else if (rc == ARGS_VERSION) {
 		printf("cfs %s\n", cli_version());
-		return 0;
+	} else if (rc == ARGS_OK && first >= argc) {
+		code = err_exit_code(CFS_EUSAGE);
+	} else if (rc == ARGS_OK) {
+		code = run(&cli, argc - first, argv + first);
 	}
-	if (first >= argc) {
-		return err_exit_code(CFS_EUSAGE);
-	}
-	interrupt_install(&cli);
-	interrupt_begin();
-	code = cli_run(&cli, argc - first, argv + first);
-	if (interrupt_end()) {
-		code = err_exit_code(CFS_ECANCELED);
-	}
-	remote_close_all(&cli);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		fprintf(stderr, "cfs: cannot write to standard output\n");
-		code = code != 0 ? code : 1;
-	}
+	code = finish_output(code);
+	conf_fini(&conf);
 	return code;
 }

@@ -16,6 +16,15 @@ static const char *const type_names[] = {
     [CFS_SOCK] = "socket",
 };
 
+const char *
+out_type(enum cfs_type type)
+{
+	size_t i = (size_t)type;
+
+	return i < sizeof type_names / sizeof *type_names && type_names[i] != NULL ? type_names[i]
+										   : "unknown";
+}
+
 void
 out_json(struct cli *cli, json_t *object)
 {
@@ -47,8 +56,8 @@ out_json_name(json_t *object, const char *key, const char *bytes)
 	buf_fini(&b);
 }
 
-static void
-set_time(json_t *o, const char *key, int64_t ns)
+void
+out_json_time(json_t *o, const char *key, int64_t ns)
 {
 	char text[TIME_SIZE];
 
@@ -56,12 +65,11 @@ set_time(json_t *o, const char *key, int64_t ns)
 }
 
 void
-out_json_attr(struct cli *cli, struct cfs *c, json_t *o, const struct cfs_attr *a)
+out_json_attr(struct cfs *c, json_t *o, const struct cfs_attr *a)
 {
 	char text[80];
 
-	(void)cli;
-	json_object_set_new(o, "type", json_string(type_names[a->type]));
+	json_object_set_new(o, "type", json_string(out_type(a->type)));
 	json_object_set_new(o, "size", json_integer((json_int_t)a->size));
 	json_object_set_new(o, "stored", json_integer((json_int_t)a->stored));
 	snprintf(text, sizeof text, "%04o", (unsigned)a->mode);
@@ -73,9 +81,9 @@ out_json_attr(struct cli *cli, struct cfs *c, json_t *o, const struct cfs_attr *
 	json_object_set_new(o, "version", json_integer((json_int_t)a->version));
 	json_object_set_new(o, "ino", json_integer((json_int_t)a->ref.ino));
 	json_object_set_new(o, "nlink", json_integer((json_int_t)a->nlink));
-	set_time(o, "mtime", a->mtime_ns);
-	set_time(o, "ctime", a->ctime_ns);
-	set_time(o, "btime", a->btime_ns);
+	out_json_time(o, "mtime", a->mtime_ns);
+	out_json_time(o, "ctime", a->ctime_ns);
+	out_json_time(o, "btime", a->btime_ns);
 }
 
 char *
@@ -96,7 +104,7 @@ out_mode(char buf[11], const struct cfs_attr *a)
 	static const char types[] = "?-dlpcbs";
 	static const char bits[] = "rwxrwxrwx";
 
-	buf[0] = types[a->type];
+	buf[0] = (size_t)a->type < sizeof types - 1 ? types[a->type] : '?';
 	for (unsigned i = 0; i < 9; i++) {
 		buf[1 + i] = (a->mode >> (8 - i)) & 1u ? bits[i] : '-';
 	}
@@ -126,18 +134,13 @@ out_time(char *buf, size_t size, int64_t time_ns)
 void
 out_size(char *buf, size_t size, uint64_t bytes, bool human)
 {
-	static const char units[] = "BKMGTPE";
-	double v = (double)bytes;
-	size_t u = 0;
+	char text[SIZE_TEXT_SIZE];
 
-	if (!human || bytes < 1024) {
+	if (human) {
+		snprintf(buf, size, "%s", size_format(text, bytes, SIZE_SHORT));
+	} else {
 		snprintf(buf, size, "%llu", (unsigned long long)bytes);
-		return;
 	}
-	for (; v >= 1023.5 && u + 2 < sizeof units; u++) {
-		v /= 1024;
-	}
-	snprintf(buf, size, v < 9.95 ? "%.1f%c" : "%.0f%c", v, units[u]);
 }
 
 bool

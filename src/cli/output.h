@@ -17,8 +17,14 @@ void out_json(struct cli *cli, json_t *object);
 /* A name or path as JSON: sets key to its UTF-8 (lossy) form and, if that is not exact, key_b64 to the bytes in base64. */
 void out_json_name(json_t *object, const char *key, const char *bytes);
 
+/* A time as RFC 3339 in UTC with nanoseconds. */
+void out_json_time(json_t *object, const char *key, int64_t time_ns);
+
 /* Adds type, mode ("0644"), size, owner (name), uploader, mtime (RFC 3339), version, ino, nlink … of an inode. */
-void out_json_attr(struct cli *cli, struct cfs *c, json_t *object, const struct cfs_attr *attr);
+void out_json_attr(struct cfs *c, json_t *object, const struct cfs_attr *attr);
+
+/* "file", "directory" …; "unknown" for a type of a newer server. */
+const char *out_type(enum cfs_type type);
 
 /* A name escaped for the terminal, in a buffer owned by the caller: "a\nb" as a\nb. Returns malloc'd text or NULL. */
 char *out_escape(const char *bytes);

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "cli/interrupt.h"
+#include "cli/words.h"
 
 #define PASSWORD_MAX 1024
 
@@ -47,52 +49,58 @@ from_file(const char *path, char **out, struct cfs_err *err)
 	return rc;
 }
 
-/* Splits a command at blanks into at most 31 words, in place. */
-static void
-split(char *text, char *words[32])
+/* Starts the words with their standard output in a pipe; *pid_out and the pipe's end to read. */
+static FILE *
+start(const struct words *w, pid_t *pid_out)
 {
-	char *save = NULL;
-	size_t n = 0;
+	int fds[2];
+	pid_t pid;
+	FILE *f;
 
-	for (char *w = strtok_r(text, " \t", &save); w != NULL && n < 31;
-	     w = strtok_r(NULL, " \t", &save)) {
-		words[n++] = w;
+	if (pipe2(fds, O_CLOEXEC) != 0) {
+		return NULL;
 	}
-	words[n] = NULL;
+	pid = fork();
+	if (pid == 0) {
+		dup2(fds[1], STDOUT_FILENO);
+		execvp(w->v[0], w->v);
+		_exit(127);
+	}
+	close(fds[1]);
+	f = pid > 0 ? fdopen(fds[0], "r") : NULL;
+	if (f == NULL) {
+		close(fds[0]);
+	}
+	*pid_out = pid;
+	return f;
 }
 
 static int
 from_command(const char *command, char **out, struct cfs_err *err)
 {
-	char *text = strdup(command), *words[32];
-	int fds[2], status, rc;
-	pid_t pid;
+	struct words w;
+	int status = 0, rc = words_split(command, &w, err);
+	pid_t pid = -1;
 	FILE *f;
 
-	if (text == NULL || pipe2(fds, O_CLOEXEC) != 0) {
-		free(text);
-		return err_code(err, CFS_ENOMEM);
+	if (rc != 0) {
+		return err_wrap(err, "--password-command");
 	}
-	split(text, words);
-	pid = words[0] != NULL ? fork() : -1;
-	if (pid == 0) {
-		dup2(fds[1], STDOUT_FILENO);
-		execvp(words[0], words);
-		_exit(127);
-	}
-	close(fds[1]);
-	f = fdopen(fds[0], "r");
-	rc = f != NULL && pid > 0 ? read_line(f, command, out, err)
-				  : err_set(err, CFS_EUSAGE, "--password-command: cannot run it");
+	f = w.n > 0 ? start(&w, &pid) : NULL;
+	rc = f != NULL ? read_line(f, command, out, err)
+		       : err_set(err, CFS_EUSAGE, "--password-command: cannot run it");
 	if (f != NULL) {
 		fclose(f);
 	}
-	if (pid > 0 && waitpid(pid, &status, 0) == pid && rc == 0 && status != 0) {
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+		continue;
+	}
+	if (status != 0) {
 		password_free(*out);
 		*out = NULL;
 		rc = err_set(err, CFS_EUSAGE, "%s: failed", command);
 	}
-	free(text);
+	words_fini(&w);
 	return rc;
 }
 
@@ -115,7 +123,12 @@ from_terminal(const char *prompt, char **out, struct cfs_err *err)
 	tcsetattr(fileno(tty), TCSAFLUSH, &quiet);
 	fprintf(tty, "%s: ", prompt);
 	fflush(tty);
+	interrupt_asking(true);
 	rc = read_line(tty, "terminal", out, err);
+	interrupt_asking(false);
+	if (rc != 0 && interrupt_pending() != 0) {
+		rc = err_code(err, CFS_ECANCELED);
+	}
 	tcsetattr(fileno(tty), TCSAFLUSH, &old);
 	fputc('\n', tty);
 	fclose(tty);

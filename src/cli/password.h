@@ -5,8 +5,8 @@
 #include "cli/cli.h"
 
 /*
- * The password: from --password-file (first line), --password-command (first line that it prints; run by its words, not through a
- * shell), or, with a prompt, from the terminal without echo. CFS_EUSAGE when there is no way to ask. password_free()
+ * The password: from --password-file (first line), --password-command (first line that it prints; split into words as the shell of cfs
+ * does it), or, with a prompt, from the terminal without echo. CFS_EUSAGE when there is no way to ask. password_free()
  * wipes and frees; NULL accepted.
  */
 int password_get(struct cli *cli, const char *prompt, char **out, struct cfs_err *err);

@@ -74,7 +74,7 @@ load_profile(struct cli *cli, const char *key, struct cfs_profile *p, struct cfs
 }
 
 static int
-dial(struct cli *cli, const char *key, struct cfs **out, struct cfs_err *err)
+dial(struct cli *cli, struct cli_conn *conn, struct cfs_err *err)
 {
 	struct cfs_profile p = {0};
 	struct cfs_options o = {
@@ -83,18 +83,30 @@ dial(struct cli *cli, const char *key, struct cfs **out, struct cfs_err *err)
 	    .bwlimit = cli->opt.bwlimit,
 	};
 	char *password = NULL;
-	int rc = load_profile(cli, key, &p, err);
+	int rc = load_profile(cli, conn->key, &p, err);
 
+	if (rc == 0 && (conn->host = strdup(p.host)) == NULL) {
+		rc = err_code(err, CFS_ENOMEM);
+	}
 	if (rc == 0 && (cli->opt.password_file != NULL || cli->opt.password_command != NULL)) {
 		rc = password_get(cli, NULL, &password, err);
 		o.password = password;
 	}
 	if (rc == 0) {
-		rc = cfs_connect(&p, &o, out, err);
+		rc = cfs_connect(&p, &o, &conn->c, err);
 	}
 	password_free(password);
 	cfs_profile_fini(&p);
 	return rc;
+}
+
+static void
+conn_free(struct cli_conn *conn)
+{
+	cfs_close(conn->c);
+	free(conn->host);
+	free(conn->key);
+	free(conn);
 }
 
 /* The connection for a key ("", "name:", "cfs://…"), made when it is first asked for. */
@@ -115,10 +127,9 @@ connection(struct cli *cli, const char *key, struct cfs **out, struct cfs_err *e
 		free(conn);
 		return err_code(err, CFS_ENOMEM);
 	}
-	rc = dial(cli, key, &conn->c, err);
+	rc = dial(cli, conn, err);
 	if (rc != 0) {
-		free(conn->key);
-		free(conn);
+		conn_free(conn);
 		return rc;
 	}
 	conn->next = cli->conns;
@@ -140,9 +151,7 @@ remote_close_all(struct cli *cli)
 		struct cli_conn *conn = cli->conns;
 
 		cli->conns = conn->next;
-		cfs_close(conn->c);
-		free(conn->key);
-		free(conn);
+		conn_free(conn);
 	}
 }
 
@@ -185,11 +194,10 @@ remote_open(struct cli *cli, const char *arg, struct remote *out, struct cfs_err
 	}
 	rc = path_normalise(path_view_str(base), path_view_str(path), &b);
 	if (rc != 0) {
-		rc = err_set(err, rc, "%s: %s", arg, err_text(rc));
+		rc = rc == CFS_EINVAL ? err_set(err, rc, "goes above the root") : err_code(err, rc);
 		goto out;
 	}
-	out->path = strdup(buf_cstr(&b));
-	if (out->path == NULL) {
+	if (buf_append_byte(&b, '\0') != 0 || (out->path = buf_take(&b, NULL)) == NULL) {
 		rc = err_code(err, CFS_ENOMEM);
 	}
 out:

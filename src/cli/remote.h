@@ -43,15 +43,29 @@ int remote_expand(struct cli *cli, const char *arg,
 			      const struct cfs_attr *attr, struct cfs_err *err),
 		  void *arg_each, struct cfs_err *err);
 
+enum remote_flags {
+	REMOTE_ABSENT_OK = 1, /* an argument that is not there is no failure */
+	REMOTE_UNCOUNTED = 2, /* each() counts what it did by itself, perhaps later */
+};
+
 /*
- * remote_expand() for n arguments in turn: each failure is told by cli_item_failed() and the next argument goes on, unless the
- * connection is gone or the user interrupted. Returns what the command returns (cli_outcome()). absent_ok: an
- * argument that is not there is no failure.
+ * remote_expand() for n arguments in turn: each failure is told by cli_item_failed() and the next match or argument goes on, unless
+ * nothing else can succeed (cli_is_fatal()): then that code is returned, else 0. remote_each() then returns what the command
+ * returns, cli_outcome().
  */
-int remote_each(struct cli *cli, const char *command, int n, char **argv, bool absent_ok,
+int remote_each_item(struct cli *cli, const char *command, int n, char **argv, unsigned flags,
+		     int (*each)(void *arg, struct cfs *c, const char *path, const char *shown,
+				 const struct cfs_attr *attr, struct cfs_err *err),
+		     void *arg_each, struct cfs_err *err);
+int remote_each(struct cli *cli, const char *command, int n, char **argv, unsigned flags,
 		int (*each)(void *arg, struct cfs *c, const char *path, const char *shown,
 			    const struct cfs_attr *attr, struct cfs_err *err),
 		void *arg_each, struct cfs_err *err);
+
+/* remote_each() for names that need not exist: calls each() with every argument taken apart; no globs. */
+int remote_each_name(struct cli *cli, const char *command, int n, char **argv,
+		     int (*each)(void *arg, struct remote *r, struct cfs_err *err), void *arg_each,
+		     struct cfs_err *err);
 
 /* Closes all connections. */
 void remote_close_all(struct cli *cli);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/suggest.h"
 #include "cli/cli.h"
 #include "cli/globals.h"
+#include "cli/interrupt.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 
 const struct cli_command *
 cli_command_find(const char *name)
@@ -64,40 +67,73 @@ cli_usage(const char *name, struct cfs_err *err, const char *fmt, ...)
 	return err_set(err, CFS_EUSAGE, "%s; try 'cfs %s --help'", text, name);
 }
 
-/* The one place that prints an error: text for people, or an object for programs. */
 static void
-print_error(const struct cli *cli, const char *command, const char *item, int code,
-	    const char *text)
+print_error_object(const struct cli *cli, const char *command, const char *item, int code,
+		   const char *text)
 {
-	char *shown = item != NULL ? out_escape(item) : NULL;
+	json_t *o = json_object();
 
+	json_object_set_new(o, "error", json_string(err_name(code)));
+	json_object_set_new(o, "exit_code", json_integer(err_exit_code(code)));
+	if (command != NULL) {
+		json_object_set_new(o, "command", json_string(command));
+	}
+	if (item != NULL) {
+		out_json_name(o, "item", item);
+	}
+	out_json_name(o, "message", text);
+	json_dumpf(o, cli->msg, JSON_COMPACT);
+	fputc('\n', cli->msg);
+	json_decref(o);
+}
+
+/* A lower layer may have named the item already, or its last component. */
+static const char *
+without_item(const char *text, const char *item)
+{
+	const char *const names[] = {item,
+				     strrchr(item, '/') != NULL ? strrchr(item, '/') + 1 : item};
+
+	for (size_t i = 0; i < 2; i++) {
+		size_t n = strlen(names[i]);
+
+		if (n > 0 && strncmp(text, names[i], n) == 0 && strncmp(text + n, ": ", 2) == 0) {
+			return text + n + 2;
+		}
+	}
+	return text;
+}
+
+void
+cli_error(const struct cli *cli, const char *command, const char *item, int code, const char *text)
+{
+	char *shown;
+
+	if (item != NULL) {
+		text = without_item(text, item);
+	}
+
+	if (cli->progress != NULL) {
+		progress_clear(cli->progress);
+	}
 	fflush(cli->out);
 	if (cli->opt.json) {
-		json_t *o = json_object();
-
-		json_object_set_new(o, "error", json_string(err_name(code)));
-		json_object_set_new(o, "exit_code", json_integer(err_exit_code(code)));
-		json_object_set_new(o, "command", json_string(command));
-		if (item != NULL) {
-			out_json_name(o, "item", item);
-		}
-		out_json_name(o, "message", text);
-		json_dumpf(o, cli->msg, JSON_COMPACT);
-		fputc('\n', cli->msg);
-		json_decref(o);
-	} else if (shown != NULL) {
-		fprintf(cli->msg, "cfs %s: %s: %s\n", command, shown, text);
-	} else {
-		fprintf(cli->msg, "cfs %s: %s\n", command, text);
+		print_error_object(cli, command, item, code, text);
+		return;
 	}
-	free(shown);
+	fprintf(cli->msg, "cfs%s%s: ", command != NULL ? " " : "", command != NULL ? command : "");
+	if (item != NULL) {
+		shown = out_escape(item);
+		fprintf(cli->msg, "%s: ", shown != NULL ? shown : "");
+		free(shown);
+	}
+	fprintf(cli->msg, "%s\n", text);
 }
 
 void
 cli_item_failed(struct cli *cli, const char *command, const char *item, int code, const char *text)
 {
-	print_error(cli, command, item, code,
-		    text != NULL && *text != '\0' ? text : err_text(code));
+	cli_error(cli, command, item, code, text != NULL && *text != '\0' ? text : err_text(code));
 	if (cli->failed++ == 0) {
 		cli->first_failure = code;
 	}
@@ -121,6 +157,76 @@ cli_outcome(struct cli *cli, struct cfs_err *err)
 	return code;
 }
 
+bool
+cli_is_fatal(int code)
+{
+	return code == CFS_ENET || code == CFS_ECANCELED || code == CFS_ENOMEM ||
+	       code == CFS_ENOTSIGNEDIN || code == CFS_EKEYCHANGED || code == CFS_EAUTH ||
+	       code == CFS_ESTREAMLOST || code == CFS_ESUPERSEDED || code == CFS_ETIMEDOUT;
+}
+
+int
+cli_check(const struct cli *cli, struct cfs_err *err)
+{
+	if (interrupt_pending() != 0) {
+		return err_code(err, CFS_ECANCELED);
+	}
+	if (ferror(cli->out)) {
+		if (err != NULL) {
+			*err = (struct cfs_err){.code = CFS_ECANCELED};
+		}
+		return CFS_ECANCELED;
+	}
+	return 0;
+}
+
+void
+cli_did(struct cli *cli, const char *verb, const char *path, bool dry_run)
+{
+	char *shown;
+
+	if (cli->opt.json) {
+		json_t *o = json_object();
+
+		json_object_set_new(o, "action", json_string(verb));
+		out_json_name(o, "path", path);
+		if (dry_run) {
+			json_object_set_new(o, "dry_run", json_true());
+		}
+		out_json(cli, o);
+		return;
+	}
+	if (!dry_run && cli->opt.verbose == 0) {
+		return;
+	}
+	shown = out_escape(path);
+	fprintf(dry_run ? cli->out : cli->msg, "%s%s%s%s\n", dry_run ? "would " : "",
+		dry_run ? verb : "", dry_run ? " " : "", shown != NULL ? shown : "");
+	free(shown);
+}
+
+static int
+no_command(struct cli *cli, const char *name)
+{
+	struct cfs_err err = CFS_ERR_INIT;
+	struct suggest near;
+
+	suggest_init(&near, name);
+	for (const struct cli_command *c = cli_commands(); c->name != NULL; c++) {
+		if (c->group != CLI_HIDDEN) {
+			suggest_offer(&near, c->name);
+		}
+	}
+	if (near.best != NULL) {
+		err_set(&err, CFS_EUSAGE, "no command '%s'; did you mean '%s'?", name, near.best);
+	} else {
+		err_set(&err, CFS_EUSAGE, "no command '%s'; try '%s'", name,
+			cli->shell ? "help" : "cfs --help");
+	}
+	cli_error(cli, NULL, NULL, err.code, err.text);
+	return err_exit_code(err.code);
+}
+
 int
 cli_run(struct cli *cli, int argc, char **argv)
 {
@@ -130,18 +236,16 @@ cli_run(struct cli *cli, int argc, char **argv)
 	int rc;
 
 	if (command == NULL) {
-		fprintf(cli->msg, "cfs: no command '%s'; try 'cfs --help'\n", argv[0]);
-		return err_exit_code(CFS_EUSAGE);
+		return no_command(cli, argv[0]);
 	}
 	cli->done = cli->failed = 0;
 	cli->exit_code = 0;
 	rc = command->run(cli, argc, argv, &err);
 	if (rc < 0 && err.text[0] != '\0') {
-		print_error(cli, command->name, NULL, rc, err.text);
+		cli_error(cli, command->name, NULL, rc, err.text);
 	}
+	/* A stream that failed stays so until main() looks, or the shell goes on. */
 	if (fflush(cli->out) != 0 && rc == 0) {
-		fprintf(cli->msg, "cfs %s: cannot write the output: %s\n", command->name,
-			strerror(errno));
 		rc = CFS_ELOCALIO;
 	}
 	cli->opt = saved;

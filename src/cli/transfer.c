@@ -17,7 +17,7 @@ print_done(struct transfer *t, const struct cfs_xfer_done *d)
 		out_json_name(o, "local", d->local);
 	}
 	json_object_set_new(o, "bytes", json_integer((json_int_t)d->bytes));
-	out_json_attr(t->cli, t->c, o, &d->attr);
+	out_json_attr(t->c, o, &d->attr);
 	if (d->has_sum) {
 		hex_encode(hex, d->sum.b, sizeof d->sum.b);
 		json_object_set_new(o, "sha256", json_string(hex));
@@ -31,20 +31,21 @@ on_done(void *arg, const struct cfs_xfer_done *d)
 	struct transfer *t = arg;
 
 	if (d->code != 0) {
-		transfer_failed(t, d->local != NULL && t->command[0] == 'p' ? d->local : d->remote,
-				d->code, d->text);
+		cli_item_failed(t->cli, t->command,
+				t->puts && d->local != NULL ? d->local : d->remote, d->code,
+				d->text);
 		return;
 	}
 	cli_item_done(t->cli);
 	progress_file(&t->progress);
+	if (t->silent) {
+		return;
+	}
 	if (t->cli->opt.json) {
 		print_done(t, d);
-	} else if (t->cli->opt.verbose > 0) {
-		char *shown = out_escape(d->remote);
-
+	} else {
 		progress_clear(&t->progress);
-		cli_verbose(t->cli, "%s", shown != NULL ? shown : "");
-		free(shown);
+		cli_did(t->cli, t->command, d->remote, false);
 	}
 }
 
@@ -56,37 +57,68 @@ on_progress(void *arg, uint64_t more)
 	progress_bytes(&t->progress, more);
 }
 
-int
-transfer_begin(struct transfer *t, struct cli *cli, const char *command, struct cfs *c,
-	       struct cfs_err *err)
+void
+transfer_init(struct transfer *t, struct cli *cli, const char *command)
 {
-	const struct cfs_xfer_hooks hooks = {.done = on_done, .progress = on_progress, .arg = t};
-
-	*t = (struct transfer){.cli = cli, .command = command, .c = c};
+	*t = (struct transfer){.cli = cli, .command = command};
 	progress_start(&t->progress, cli);
-	return cfs_xfer_new(c, &hooks, &t->x, err);
+	cli->progress = &t->progress;
 }
 
-void
+/* Waits for what is in the pipeline; files that failed were told by on_done(). */
+static int
+finish(struct transfer *t, struct cfs_err *err)
+{
+	int rc = t->x != NULL ? cfs_xfer_finish(t->x, err) : 0;
+
+	if (rc == CFS_EPARTIAL) {
+		rc = 0;
+	}
+	/* Directories and links were made without waiting: their durability, and the first that was refused. */
+	if (rc == 0 && t->puts && t->c != NULL) {
+		rc = cfs_sync(t->c, err);
+	}
+	cfs_xfer_free(t->x);
+	t->x = NULL;
+	return rc;
+}
+
+int
+transfer_use(struct transfer *t, struct cfs *c, struct cfs_err *err)
+{
+	const struct cfs_xfer_hooks hooks = {.done = on_done, .progress = on_progress, .arg = t};
+	int rc;
+
+	if (t->x != NULL && t->c == c) {
+		return 0;
+	}
+	rc = finish(t, err);
+	if (rc == 0) {
+		t->c = c;
+		rc = cfs_xfer_new(c, &hooks, &t->x, err);
+	}
+	return rc;
+}
+
+int
 transfer_failed(struct transfer *t, const char *item, int code, const char *text)
 {
-	progress_clear(&t->progress);
+	if (cli_is_fatal(code)) {
+		return code;
+	}
 	cli_item_failed(t->cli, t->command, item, code, text);
+	return 0;
 }
 
 int
 transfer_end(struct transfer *t, int rc, struct cfs_err *err)
 {
-	int end = 0;
-
-	if (t->x != NULL && rc == 0) {
-		end = cfs_xfer_finish(t->x, err);
+	if (rc == 0) {
+		rc = finish(t, err);
 	}
 	cfs_xfer_free(t->x);
+	t->x = NULL;
 	progress_clear(&t->progress);
-	if (rc == 0) {
-		/* A file that failed was told by on_done(); anything else ended it all. */
-		rc = end == CFS_EPARTIAL ? 0 : end;
-	}
+	t->cli->progress = NULL;
 	return rc == 0 ? cli_outcome(t->cli, err) : rc;
 }

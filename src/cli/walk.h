@@ -3,11 +3,12 @@
 #define CFS_CLI_WALK_H
 
 /*
- * Walks a remote tree for rm, du, find, chmod -R and tree. Directories are listed whole before anything below them is
+ * Walks a remote tree for ls -R, rm, du, find and chmod -R. Directories are listed whole before anything below them is
  * visited, so the visitor may change what it visits.
  */
 
 #include "cli/cli.h"
+#include "cli/listing.h"
 
 enum walk_order {
 	WALK_PRE = 1,  /* a directory before what is in it */
@@ -25,12 +26,14 @@ struct walk_item {
 };
 
 /*
- * Calls visit() for the top and everything below it in the orders asked for. visit() returns 0, WALK_SKIP (at a directory's
- * first visit: do not enter it), or a negative code, which ends the walk and is returned. A directory that cannot be listed is
- * told to failed(), and the walk goes on.
+ * Calls visit() for the top and everything below it in the orders asked for, by name in each directory. visit() returns 0,
+ * WALK_SKIP (at a directory's first visit: do not enter it), or a negative code, which ends the walk and is returned. A
+ * directory below the top that cannot be listed is told to failed(), and the walk goes on (it has no post visit). A walk ends
+ * with CFS_ECANCELED after Ctrl-C, and quietly when nobody reads the output any more.
  */
 #define WALK_SKIP 1
 struct walk {
+	struct cli *cli;
 	struct cfs *c;
 	unsigned order;
 	int (*visit)(void *arg, const struct walk_item *item, struct cfs_err *err);
@@ -39,17 +42,5 @@ struct walk {
 };
 int walk_tree(const struct walk *w, const char *path, const char *shown, const struct cfs_attr *top,
 	      struct cfs_ref parent, struct cfs_err *err);
-
-/* A directory's entries in memory, by name; children_fini() frees. */
-struct child {
-	char *name;
-	struct cfs_attr attr;
-};
-struct children {
-	struct child *v;
-	size_t n, cap;
-};
-int children_read(struct cfs *c, struct cfs_ref dir, struct children *out, struct cfs_err *err);
-void children_fini(struct children *list);
 
 #endif

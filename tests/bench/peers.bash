@@ -62,7 +62,7 @@ cfs_sign_in() { # a user and a HOME for each line, so that the pinned address is
 	mkdir -p "$HOME"
 	if [[ -n ${missing[cfs]:-} ]]; then return; fi
 	cfs_user=bench$rtt
-	invite=$(cfsadm -c "$tmp/cfsd.conf" invite "$cfs_user") || { say 'no invite'; exit 1; }
+	invite=$(cfsadm -c "$tmp/cfsd.conf" invite "$cfs_user" 2>>"$log/work.err") || { say 'no invite'; exit 1; }
 	cfs login "${invite/:${server_port[cfs]}/:${port[cfs]}}" </dev/null >>"$log/work.out" ||
 		{ say 'cfs login failed'; exit 1; }
 }

@@ -25,6 +25,9 @@
 
 #define ALICE_PASSWORD "open sesame"
 
+/* A test with a server of its own. */
+#define TEST(f) cmocka_unit_test_setup_teardown(f, servertest_setup, servertest_teardown)
+
 struct servertest {
 	char folder[256], path[300];
 	struct store_conf store_conf;

@@ -121,12 +121,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_hello, servertest_setup, servertest_teardown),
-	    cmocka_unit_test_setup_teardown(test_hello_variants, servertest_setup,
-					    servertest_teardown),
-	    cmocka_unit_test_setup_teardown(test_enrol_by_password, servertest_setup,
-					    servertest_teardown),
-	    cmocka_unit_test_setup_teardown(test_files, servertest_setup, servertest_teardown),
+	    TEST(test_hello),
+	    TEST(test_hello_variants),
+	    TEST(test_enrol_by_password),
+	    TEST(test_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,6 +69,7 @@ src_cli := $(wildcard src/cli/*.c)
 src_admin := $(wildcard src/admin/*.c)
 src_mount := $(wildcard fuse/*.c)
 src_proxy := $(wildcard tests/lib/proxy/*.c)
+src_crash := $(wildcard tests/fault/crash/*.c)
 src_daemon := $(wildcard src/server/main.c)
 src_testlib := $(filter-out tests/unit/test_% tests/contract/test_%,\
 	$(wildcard tests/lib/*.c tests/unit/*.c tests/contract/*.c))
@@ -85,12 +86,13 @@ test_programs = $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/$1/$2))
 UNIT := $(call test_programs,unit,test_*.c) $(call test_programs,contract,test_*.c)
 HELPERS := $(call test_programs,bench,*.c) $(call test_programs,fault,*.c)
 PROXY := $(B)/tests/proxy
+CRASH := $(B)/tests/crash $(B)/tests/record.so
 FUZZERS := $(call test_programs,fuzz,fuzz_*.c)
 BATS := $(wildcard tests/cli/*.bats tests/mount/*.bats tests/fault/*.bats)
 LINT_FAST := tests/lint/layers tests/lint/headers tests/lint/shape tests/lint/protocol-manual tests/lint/settings
 
 all: $(PROGRAMS) $(call archives,$(MODULES))
-tests: $(UNIT) $(HELPERS) $(PROXY)
+tests: $(UNIT) $(HELPERS) $(PROXY) $(CRASH)
 
 # $(call link,packages): the objects and archives of the prerequisites, then the system's libraries.
 define link
@@ -116,6 +118,13 @@ $(UNIT) $(HELPERS): $(B)/tests/%: $(B)/tests/%.o $(call archives,testlib cli adm
 	$(call link,cmocka readline $(SERVER_PKGS))
 $(PROXY): $(call objects,proxy)
 	$(call link)
+$(B)/tests/crash: $(call objects,crash) $(call archives,store base)
+	$(call link,openssl sqlite3 libsodium inih)
+# Preloaded into programs that may have sanitizers or not, so it has none; and it stands in for what _FORTIFY_SOURCE wraps.
+$(B)/tests/record.so: $(wildcard tests/fault/record/*.[ch]) tests/fault/crash/log.h $(B)/flags.stamp
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LINK    $@')
+	$(Q)$(CC) -D_GNU_SOURCE -std=c11 -g -O2 -fPIC -pthread $(WARN) -shared -Wl,-z,now -o $@ $(filter %.c,$^)
 $(FUZZERS): LDFLAGS_ALL += -fsanitize=fuzzer
 $(FUZZERS): $(B)/tests/%: $(B)/tests/%.o $(call archives,testlib $(MODULES))
 	$(call link,cmocka $(SERVER_PKGS))

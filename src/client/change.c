@@ -6,6 +6,7 @@
 
 #include "client/attr.h"
 #include "client/call.h"
+#include "client/file.h"
 
 /*
  * Sends a change as `how` says and decodes its answer into rep; not with CFS_LATER, where nobody waits for one and its
@@ -129,8 +130,14 @@ cfs_setattr(struct cfs *c, const struct cfs_setattr *a, enum cfs_how how, struct
 	    .atime = a->atime_ns,
 	    .mtime = a->mtime_ns,
 	};
+	/* What was written before comes before: a time that is set must not be overtaken by gathered bytes. */
+	int rc = files_send(c, a->ref, err);
 
-	return run_attr_change(c, OP_SETATTR, &req, how, attr, err);
+	if (rc < 0)
+		return rc;
+	rc = run_attr_change(c, OP_SETATTR, &req, how, attr, err);
+	files_forget_attr(c, a->ref);
+	return rc;
 }
 
 int
@@ -147,8 +154,12 @@ cfs_copy_range(struct cfs *c, struct cfs_ref src, uint64_t src_offset, uint64_t 
 	    .dst_offset = dst_offset,
 	};
 	struct m_copy_rep rep;
-	int rc = run_change(c, OP_COPY, &req, CFS_VISIBLE, &rep, err);
+	int rc = files_send(c, src, err);
 
+	if (rc == 0)
+		rc = files_send(c, dst, err);
+	if (rc == 0)
+		rc = run_change(c, OP_COPY, &req, CFS_VISIBLE, &rep, err);
 	if (rc == 0 && copied_out != NULL)
 		*copied_out = rep.copied;
 	return rc;

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -14,11 +15,16 @@
 int
 conn_init(struct cfs *c, struct cfs_err *err)
 {
+	pthread_condattr_t monotonic;
+
 	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (c->wake_fd < 0)
 		return err_set_errno(err, errno, "eventfd");
 	pthread_mutex_init(&c->lock, NULL);
-	pthread_cond_init(&c->thread_cond, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&c->thread_cond, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	c->flying.last = &c->flying.first;
 	c->tx_fast.last = &c->tx_fast.first;
 	c->tx_bulk.last = &c->tx_bulk.first;

@@ -105,6 +105,10 @@ struct cfs {
 	bool thread_asleep;
 	pthread_cond_t thread_cond;
 
+	struct cfs_file *files; /* open ones */
+	size_t file_bytes;      /* blobs of theirs under way */
+	unsigned file_watchers; /* threads that wait for one of their answers */
+
 	struct user_names *names;
 };
 
@@ -129,6 +133,8 @@ void conn_kick(struct cfs *c);
 /* Locked. Moves what can be moved without waiting. A broken line is noted (conn_lost()), calls stay in flight. */
 void conn_input(struct cfs *c);
 void conn_output(struct cfs *c);
+/* Locked. Sends what lazy calls have queued, by somebody who will not wait. */
+void conn_push(struct cfs *c);
 /* Locked. Whether conn_output() has anything to do. */
 bool conn_has_output(const struct cfs *c);
 

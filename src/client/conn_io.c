@@ -205,6 +205,15 @@ conn_output(struct cfs *c)
 		conn_lost(c, &err);
 }
 
+void
+conn_push(struct cfs *c)
+{
+	if (c->link.stream != NULL && conn_has_output(c))
+		conn_output(c);
+	if (c->waiters == NULL)
+		background_nudge(c);
+}
+
 /* ---- calls in flight */
 
 static struct call **

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CFS_CLIENT_FILE_H
+#define CFS_CLIENT_FILE_H
+
+/*
+ * The inside of an open file: what is read ahead of the program, and what it wrote and was not sent yet.
+ *
+ * Two locks: write_lock orders the writers of one file and guards the gathered bytes; it is taken before c->lock, which
+ * guards all the rest and is given up while something is awaited.
+ */
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/call.h"
+#include "client/cfs.h"
+
+/* Bytes read ahead: what one request asks for, and the window at first and at most. */
+#define FILE_SEGMENT    (1024u * 1024)
+#define FILE_WINDOW_MIN (256u * 1024)
+#define FILE_WINDOW_MAX (8u * 1024 * 1024)
+/* Bytes that were read ahead are given out for so long: by then somebody else may have changed the file. */
+#define FILE_FRESH_NS   (2 * UINT64_C(1000000000))
+/* Bytes written and not answered, of all files of one connection together. */
+#define FILE_WRITES_MAX (12u * 1024 * 1024)
+
+/* A piece of the file that was asked for ahead of its reader. */
+struct segment {
+	struct segment *next; /* by offset */
+	struct cfs_file *f;
+	struct call *call; /* NULL: answered */
+	uint64_t offset;
+	size_t asked, len; /* len: bytes that came; less at the end of the file */
+	size_t used;       /* bytes given out */
+	unsigned char *data;
+	uint64_t version, ns; /* ns: when it was answered */
+	unsigned holders;     /* readers that wait for it or copy from it */
+	bool dropped;         /* freed by the last holder */
+	int code;
+	struct cfs_err err;
+};
+
+struct cfs_file {
+	struct cfs *c;
+	struct cfs_ref ref;
+	bool writable, foreign;        /* foreign: its owner is told of downloads */
+	unsigned refs;                 /* the opener, and whoever looks at it from c->files */
+	struct cfs_file *next, **prev; /* c->files */
+
+	pthread_mutex_t write_lock;
+	unsigned char *gather; /* contiguous bytes that were not sent */
+	size_t gather_len, gather_cap;
+	uint64_t gather_offset;
+
+	/* c->lock */
+	uint64_t size; /* as this client sees it */
+	uint64_t version;
+	struct cfs_attr attr; /* of the last answer to a write */
+	bool has_attr;
+	uint64_t
+	    attr_after; /* answers to changes up to this number are older than another change of attributes */
+	bool gathered;               /* gather_len > 0, for readers */
+	unsigned writes;             /* under way */
+	uint64_t busy_from, busy_to; /* range that they cover */
+	struct cfs_err error;        /* of an earlier write, told once */
+	struct segment *segments;
+	uint64_t next_offset; /* where a program that reads on would read */
+	size_t window;
+	size_t ahead; /* bytes of all segments */
+};
+
+/* Locked. Forgets what was read ahead. */
+void file_drop_segments(struct cfs_file *f);
+/* Sends what was gathered, without waiting for the answer. With write_lock, not locked. */
+int file_send_gathered(struct cfs_file *f, bool durable, struct cfs_err *err);
+/*
+ * Sends and waits for every write of the file; an error of one of them is told here. Takes write_lock. durable (may be
+ * NULL): true asks for stable storage at the same time, and comes back false where nothing was left to be sent.
+ */
+int file_settle(struct cfs_file *f, bool *durable, struct cfs_err *err);
+/* Copies from what is gathered if all of it is there. Takes write_lock. */
+bool file_read_gathered(struct cfs_file *f, void *buf, size_t size, uint64_t offset);
+
+/* The attributes were changed by a call that was just sent: what earlier writes answer is old. */
+void files_forget_attr(struct cfs *c, struct cfs_ref ref);
+/* Sends what files open on an inode have gathered, so that a change of it that follows comes after that. */
+int files_send(struct cfs *c, struct cfs_ref ref, struct cfs_err *err);
+
+#endif

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * Writes of an open file: gathered while they continue each other, up to a whole blob, and sent without waiting. The
+ * stream keeps them in order; what fails is told by the next call on the file.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "client/attr.h"
+#include "client/file.h"
+#include "proto/codec.h"
+
+#define GATHER_MIN 65536u
+
+/* ---- answers; locked, in whatever thread leads */
+
+static void
+note_error(struct cfs_file *f, const struct call *k)
+{
+	if (k->code < 0 && f->error.code == 0)
+		f->error = k->err;
+}
+
+static void
+write_answered(struct call *k)
+{
+	struct cfs_file *f = k->owner;
+	struct cfs *c = f->c;
+	struct m_write_rep rep;
+
+	if (call_result(k, &rep, NULL) == 0) {
+		attr_from_wire(&f->attr, &rep.attr);
+		f->has_attr = k->seq > f->attr_after;
+		f->version = rep.attr.version;
+	}
+	note_error(f, k);
+	f->writes--;
+	call_free_locked(k);
+	if (c->file_watchers > 0)
+		conn_wake_all(c);
+}
+
+/* A blob that is being sent: its bytes are kept until the server has them. */
+struct sent_blob {
+	struct cfs *c;
+	struct outblob *blob;
+	unsigned char *data;
+	size_t size;
+};
+
+static void
+sent_blob_answered(struct call *k)
+{
+	struct sent_blob *b = k->owner;
+	struct cfs *c = b->c;
+	struct m_blob_put_rep rep;
+
+	/* What failed is told by the WRITE that names it. */
+	if (call_result(k, &rep, NULL) == 0) {
+		b->blob->stored = true;
+		b->blob->id = rep.blob;
+	}
+	c->file_bytes -= b->size;
+	if (c->file_watchers > 0)
+		conn_wake_all(c);
+	outblob_unref(b->blob);
+	call_free_locked(k);
+	free(b->data);
+	free(b);
+}
+
+/* ---- sending */
+
+static bool
+has_room(void *arg)
+{
+	const struct cfs *c = arg;
+
+	return c->file_bytes < FILE_WRITES_MAX;
+}
+
+/* Not locked. */
+static int
+wait_for_room(struct cfs *c, struct cfs_err *err)
+{
+	struct waiter w;
+
+	waiter_init(&w, c, has_room, c, -1);
+	pthread_mutex_lock(&c->lock);
+	c->file_watchers++;
+	int rc = conn_wait(c, &w, err);
+	c->file_watchers--;
+	pthread_mutex_unlock(&c->lock);
+	return rc;
+}
+
+/* Sends the gathered bytes as a blob, which takes the buffer. */
+static int
+send_blob(struct cfs_file *f, struct outblob **blob_out, struct cfs_err *err)
+{
+	struct cfs *c = f->c;
+	struct m_blob_put_req req = {0};
+	struct sent_blob *b;
+	struct call *k = NULL;
+	int rc = wait_for_room(c, err);
+
+	if (rc < 0)
+		return rc;
+	b = calloc(1, sizeof(*b));
+	if (b == NULL || (b->blob = outblob_new(c)) == NULL) {
+		free(b);
+		return err_code(err, CFS_ENOMEM);
+	}
+	req.tag = b->blob->tag;
+	rc = call_new(c, OP_BLOB_PUT, &req, &k, err);
+	if (rc < 0) {
+		outblob_unref(b->blob);
+		free(b);
+		return rc;
+	}
+	b->c = c;
+	b->data = f->gather;
+	b->size = f->gather_len;
+	call_borrow_bulk(k, b->data, b->size);
+	k->owner = b;
+	k->done = sent_blob_answered;
+	f->gather = NULL;
+	f->gather_cap = 0;
+	pthread_mutex_lock(&c->lock);
+	*blob_out = outblob_ref(b->blob);
+	c->file_bytes += b->size;
+	conn_submit(c, k);
+	pthread_mutex_unlock(&c->lock);
+	return 0;
+}
+
+static int
+start_write(struct cfs_file *f, struct call *k, size_t len, struct cfs_err *err)
+{
+	struct cfs *c = f->c;
+	uint64_t end = f->gather_offset + len;
+	int rc;
+
+	k->owner = f;
+	k->done = write_answered;
+	pthread_mutex_lock(&c->lock);
+	f->busy_from = f->writes > 0 ? min_u64(f->busy_from, f->gather_offset) : f->gather_offset;
+	f->busy_to = f->writes > 0 ? max_u64(f->busy_to, end) : end;
+	f->writes++;
+	f->gathered = false;
+	pthread_mutex_unlock(&c->lock);
+	rc = call_start(k, err);
+	if (rc < 0) {
+		pthread_mutex_lock(&c->lock);
+		f->writes--;
+		pthread_mutex_unlock(&c->lock);
+	}
+	return rc;
+}
+
+int
+file_send_gathered(struct cfs_file *f, bool durable, struct cfs_err *err)
+{
+	struct cfs *c = f->c;
+	size_t len = f->gather_len;
+	struct m_write_piece piece = {.length = (uint32_t)len, .kind = 1};
+	struct m_write_req req = {.ino = f->ref.ino, .gen = f->ref.gen, .offset = f->gather_offset};
+	struct buf pieces = BUF_INIT;
+	struct outblob *blob = NULL;
+	struct call *k = NULL;
+	int rc = 0;
+
+	if (len == 0)
+		return 0;
+	/* Whatever comes of it, these bytes are dealt with: an error is told, not tried again. */
+	f->gather_len = 0;
+	if (len > c->who.max_inline) {
+		f->gather_len = len;
+		rc = send_blob(f, &blob, err);
+		f->gather_len = 0;
+		piece.kind = 2;
+		piece.tag = blob != NULL ? blob->tag : 0;
+	}
+	if (rc == 0)
+		rc = codec_list_append(&req.pieces, &msg_write_piece, &piece, &pieces, 0);
+	if (rc == 0)
+		rc = call_new(c, OP_WRITE, &req, &k, err);
+	if (rc == 0 && blob != NULL)
+		rc = call_name_blobs(k, &blob, 1);
+	else if (rc == 0)
+		rc = call_copy_bulk(k, f->gather, len);
+	if (rc == 0 && durable)
+		call_durable(k);
+	if (rc == 0)
+		rc = start_write(f, k, len, err);
+	if (rc < 0) {
+		if (err != NULL && err->code == 0)
+			err_code(err, rc);
+		call_free(k);
+	}
+	pthread_mutex_lock(&c->lock);
+	outblob_unref(blob);
+	f->gathered = false;
+	pthread_mutex_unlock(&c->lock);
+	buf_fini(&pieces);
+	return rc;
+}
+
+/* ---- gathering */
+
+static int
+grow_gather(struct cfs_file *f, size_t need)
+{
+	size_t cap = max_size(f->gather_cap, GATHER_MIN);
+	unsigned char *p;
+
+	if (need <= f->gather_cap)
+		return 0;
+	while (cap < need)
+		cap *= 2;
+	p = realloc(f->gather, cap);
+	if (p == NULL)
+		return CFS_ENOMEM;
+	f->gather = p;
+	f->gather_cap = cap;
+	return 0;
+}
+
+/* Where the blob that offset is in ends: at multiples of its size, so that reading in such steps meets whole ones. */
+static uint64_t
+blob_end(const struct cfs *c, uint64_t offset)
+{
+	return (offset / c->who.max_blob + 1) * c->who.max_blob;
+}
+
+/* Takes what continues the gathered bytes; 0 if nothing does. */
+static ssize_t
+gather_some(struct cfs_file *f, const unsigned char *p, size_t size, uint64_t offset)
+{
+	size_t at, n;
+
+	if (f->gather_len == 0)
+		f->gather_offset = offset;
+	if (offset < f->gather_offset || offset > f->gather_offset + f->gather_len ||
+	    offset >= blob_end(f->c, f->gather_offset))
+		return 0;
+	n = (size_t)min_u64(size, blob_end(f->c, f->gather_offset) - offset);
+	at = (size_t)(offset - f->gather_offset);
+	if (grow_gather(f, at + n) < 0)
+		return CFS_ENOMEM;
+	memcpy(f->gather + at, p, n);
+	f->gather_len = max_size(f->gather_len, at + n);
+	return (ssize_t)n;
+}
+
+static int
+take_error(struct cfs_file *f, struct cfs_err *err)
+{
+	int rc;
+
+	pthread_mutex_lock(&f->c->lock);
+	rc = f->error.code;
+	if (rc < 0 && err != NULL)
+		*err = f->error;
+	memset(&f->error, 0, sizeof(f->error));
+	pthread_mutex_unlock(&f->c->lock);
+	return rc;
+}
+
+static int
+write_all(struct cfs_file *f, const unsigned char *p, size_t size, uint64_t offset,
+	  struct cfs_err *err)
+{
+	while (size > 0) {
+		ssize_t n = gather_some(f, p, size, offset);
+		bool full = f->gather_offset + f->gather_len >= blob_end(f->c, f->gather_offset);
+
+		if (n < 0)
+			return err_code(err, (int)n);
+		if (n == 0 || full) {
+			int rc = file_send_gathered(f, false, err);
+
+			if (rc < 0)
+				return rc;
+		}
+		p += n;
+		offset += (uint64_t)n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+ssize_t
+cfs_file_pwrite(struct cfs_file *f, const void *buf, size_t size, uint64_t offset,
+		struct cfs_err *err)
+{
+	struct cfs *c = f->c;
+	uint64_t end;
+	int rc = take_error(f, err);
+
+	if (rc < 0)
+		return rc;
+	if (!f->writable)
+		return err_code(err, CFS_EDENIED);
+	if (!add_u64(offset, size, &end) || end > INT64_MAX)
+		return err_code(err, CFS_EFBIG);
+	pthread_mutex_lock(&f->write_lock);
+	rc = write_all(f, buf, size, offset, err);
+	pthread_mutex_lock(&c->lock);
+	f->gathered = f->gather_len > 0;
+	f->size = max_u64(f->size, end);
+	f->has_attr = false;
+	file_drop_segments(f);
+	pthread_mutex_unlock(&c->lock);
+	pthread_mutex_unlock(&f->write_lock);
+	return rc < 0 ? rc : (ssize_t)size;
+}
+
+static bool
+no_writes(void *arg)
+{
+	const struct cfs_file *f = arg;
+
+	return f->writes == 0;
+}
+
+int
+file_settle(struct cfs_file *f, bool *durable, struct cfs_err *err)
+{
+	struct cfs *c = f->c;
+	struct waiter w;
+	int rc, earlier;
+
+	waiter_init(&w, c, no_writes, f, -1);
+	pthread_mutex_lock(&f->write_lock);
+	bool some = f->gather_len > 0;
+	rc = file_send_gathered(f, durable != NULL && *durable, err);
+	pthread_mutex_unlock(&f->write_lock);
+	if (durable != NULL)
+		*durable = *durable && some;
+	pthread_mutex_lock(&c->lock);
+	c->file_watchers++;
+	if (rc == 0)
+		rc = conn_wait(c, &w, err);
+	c->file_watchers--;
+	pthread_mutex_unlock(&c->lock);
+	earlier = take_error(f, rc == 0 ? err : NULL);
+	return rc < 0 ? rc : earlier;
+}
+
+bool
+file_read_gathered(struct cfs_file *f, void *buf, size_t size, uint64_t offset)
+{
+	bool inside;
+
+	pthread_mutex_lock(&f->write_lock);
+	inside = f->gather_len > 0 && offset >= f->gather_offset &&
+		 offset + size <= f->gather_offset + f->gather_len;
+	if (inside)
+		memcpy(buf, f->gather + (offset - f->gather_offset), size);
+	pthread_mutex_unlock(&f->write_lock);
+	return inside;
+}

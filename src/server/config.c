@@ -169,9 +169,12 @@ config_load(const char *path, conf_error_fn *on_error, void *arg, struct config 
 		return err_code(err, CFS_ENOMEM);
 	rc = conf_parse_file(&c->owner, path, &table, c, on_error, arg, err);
 	if (rc == 0 && !c->path) {
-		rc = err_set(err, CFS_ECONFIG, "%s: [store] path is missing", path);
+		struct cfs_err missing = CFS_ERR_INIT;
+
+		rc = err_set(&missing, CFS_ECONFIG, "%s: [store] path is missing", path);
+		err_set(err, rc, "%s", missing.text);
 		if (on_error)
-			on_error(arg, err->text);
+			on_error(arg, missing.text);
 	}
 	if (rc) {
 		config_free(c);

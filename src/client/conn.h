@@ -151,6 +151,8 @@ void conn_ping(struct cfs *c);
 /* Locked, by the thread that leads. One round: waits for something to happen on the line and handles it. */
 void conn_lead(struct cfs *c, struct waiter *self);
 
+/* Locked. Empties the eventfd after a poll, and tells everybody of an interruption. */
+void conn_take_kicks(struct cfs *c);
 /* Locked. The line is broken: closes it; calls stay, to be repeated. */
 void conn_lost(struct cfs *c, const struct cfs_err *why);
 /* Locked; unlocks while dialling. Makes the line anew and sends again what was not answered; fails calls when it is time to. */

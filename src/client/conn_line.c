@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* The line: it is lost, made anew, and watched for silence. */
+
+#include <poll.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/time.h"
+#include "client/call.h"
+#include "client/conn.h"
+
+void
+conn_lost(struct cfs *c, const struct cfs_err *why)
+{
+	if (c->link.stream == NULL)
+		return;
+	link_close(&c->link);
+	c->lost = *why;
+	c->down_ns = now_mono_ns();
+	c->retry_ns = c->down_ns;
+	c->dial_count = 0;
+	c->rx_call = NULL;
+	c->tx_now_bytes = 0;
+	c->tx_fast = c->tx_bulk = c->tx_now = (struct call_queue){0};
+	c->tx_fast.last = &c->tx_fast.first;
+	c->tx_bulk.last = &c->tx_bulk.first;
+	c->tx_now.last = &c->tx_now.first;
+	for (struct call *k = c->flying.first, *next; k != NULL; k = next) {
+		next = k->fly_next;
+		k->sent = 0;
+		/* Nobody wants the answer of a look that was given up; a change stays. */
+		if (k->state == CALL_DONE && k->seq == 0)
+			call_land(k);
+	}
+}
+
+static struct call *
+first_waiting(const struct cfs *c)
+{
+	struct call *k = c->flying.first;
+
+	while (k != NULL && k->state != CALL_WAITING)
+		k = k->fly_next;
+	return k;
+}
+
+void
+conn_fail_all(struct cfs *c, const struct cfs_err *why)
+{
+	struct call *k;
+
+	/* From the start each time: whoever is told may free others. Changes stay, to be repeated on a later line. */
+	while ((k = first_waiting(c)) != NULL) {
+		if (k->seq == 0)
+			call_answer(k, why->code, why);
+		else
+			call_finish(k, why->code, why);
+	}
+	c->down_ns = 0;
+	conn_wake_all(c);
+}
+
+/* Milliseconds before the next attempt: none before the first, then more and more. */
+static uint64_t
+backoff_ns(unsigned attempts)
+{
+	uint64_t ms = attempts == 0 ? 0 : UINT64_C(50) << (attempts < 8 ? attempts : 8);
+
+	return ms * (uint64_t)NS_PER_MS;
+}
+
+/* Errors that another attempt would meet again. */
+static bool
+is_final(int code)
+{
+	return code != CFS_ENET && code != CFS_ETIMEDOUT && code != CFS_EBUSY;
+}
+
+/* Not locked. A new line, signed in, and the stream attached to it if attach is not NULL. */
+static int
+make_line(struct cfs *c, const struct m_stream_attach_req *attach,
+	  struct m_stream_attach_rep *attached, struct link *out, struct cfs_err *err)
+{
+	struct link_terms terms;
+	struct cfs_identity who = c->who;
+	uint64_t limit = c->options.timeout_ms < 10000 ? c->options.timeout_ms : 10000;
+	uint64_t deadline = deadline_from_ms((int64_t)limit);
+	int rc = link_open(c->dialer, deadline, out, err);
+
+	if (rc == 0)
+		rc = link_sign_in(out, &c->sign_in, deadline, &who, &terms, err);
+	if (rc == 0 && attach != NULL)
+		rc = link_exchange(out, OP_STREAM_ATTACH, attach, attached, deadline, err);
+	if (rc < 0)
+		link_close(out);
+	return rc;
+}
+
+/* Locked. Waits for the next attempt's time, or a kick. */
+static void
+wait_for_retry(struct cfs *c, uint64_t now)
+{
+	struct pollfd p = {.fd = c->wake_fd, .events = POLLIN};
+	int ms = (int)((c->retry_ns - now) / (uint64_t)NS_PER_MS) + 1;
+
+	pthread_mutex_unlock(&c->lock);
+	poll(&p, 1, ms);
+	pthread_mutex_lock(&c->lock);
+	conn_take_kicks(c);
+	conn_expire(c);
+}
+
+static void
+line_failed(struct cfs *c, struct cfs_err *err)
+{
+	uint64_t now = now_mono_ns();
+	uint64_t patience = (uint64_t)c->options.reconnect_ms * (uint64_t)NS_PER_MS;
+
+	c->dial_count++;
+	c->retry_ns = now + backoff_ns(c->dial_count);
+	if (err->code == CFS_ESTREAMLOST) {
+		changes_lost(c, err);
+		c->retry_ns = now;
+	} else if (is_final(err->code)) {
+		conn_fail_all(c, err);
+	} else if (c->down_ns == 0 || c->retry_ns - c->down_ns > patience) {
+		struct cfs_err why;
+
+		err_set(&why, CFS_ENET, "connection lost: %s", c->lost.text);
+		conn_fail_all(c, c->lost.text[0] != '\0' ? &why : err);
+	}
+}
+
+void
+conn_redial(struct cfs *c)
+{
+	struct m_stream_attach_req attach;
+	struct m_stream_attach_rep attached;
+	struct cfs_err err = CFS_ERR_INIT;
+	struct link link = {0};
+	uint64_t now = now_mono_ns();
+
+	if (c->options.no_reconnect) {
+		conn_fail_all(c, &c->lost);
+		return;
+	}
+	if (c->down_ns == 0)
+		c->down_ns = now;
+	if (now < c->retry_ns) {
+		wait_for_retry(c, now);
+		return;
+	}
+	bool with_stream = changes_attach_request(c, &attach);
+	c->dialling = true;
+	pthread_mutex_unlock(&c->lock);
+	int rc = make_line(c, with_stream ? &attach : NULL, &attached, &link, &err);
+	pthread_mutex_lock(&c->lock);
+	c->dialling = false;
+	conn_wake_all(c);
+	if (rc == 0 && with_stream)
+		rc = changes_attached(c, &attached, &err);
+	if (rc < 0) {
+		link_close(&link);
+		line_failed(c, &err);
+		return;
+	}
+	c->link = link;
+	c->last_number = max_u64(c->last_number, link.last_number);
+	c->rx_ns = c->rx_useful_ns = c->tx_ns = now_mono_ns();
+	c->dial_count = 0;
+	for (struct call *k = c->flying.first; k != NULL; k = k->fly_next)
+		conn_queue(c, k);
+	conn_output(c);
+}
+
+/* ---- time */
+
+#define PING_AFTER_NS(timeout)   ((timeout) / 3)
+#define SILENT_AFTER_NS(timeout) ((timeout) / 3 * 2)
+
+/* An answer to these takes as long as the content is big; the heartbeat's answers show that the server is at it. */
+static bool
+takes_long(const struct call *k)
+{
+	return k->op->number == OP_SUM || k->op->number == OP_COPY || k->op->number == OP_SYNC;
+}
+
+static bool
+is_overdue(const struct cfs *c, const struct call *k, uint64_t now, uint64_t timeout)
+{
+	uint64_t heard = takes_long(k) ? c->rx_ns : c->rx_useful_ns;
+	uint64_t quiet_since = max_u64(k->sent_ns, heard);
+
+	if (now > quiet_since && now - quiet_since > timeout)
+		return true;
+	return !takes_long(k) && now > k->sent_ns && now - k->sent_ns > 10 * timeout;
+}
+
+static void
+ping_done(struct call *k)
+{
+	k->c->pinging = false;
+	call_free_locked(k);
+}
+
+void
+conn_ping(struct cfs *c)
+{
+	struct m_empty req = {0};
+	struct call *k;
+
+	if (c->pinging || c->link.stream == NULL || call_new_locked(c, OP_PING, &req, &k, NULL) < 0)
+		return;
+	c->pinging = true;
+	k->done = ping_done;
+	conn_submit(c, k);
+}
+
+int
+conn_expire(struct cfs *c)
+{
+	uint64_t now = now_mono_ns();
+	uint64_t timeout = (uint64_t)c->options.timeout_ms * (uint64_t)NS_PER_MS;
+	struct cfs_err why;
+	int next_ms = 250;
+
+	if (now < c->expire_ns)
+		return next_ms;
+	c->expire_ns = now + 200 * (uint64_t)NS_PER_MS;
+	for (struct call *k = c->flying.first, *next; k != NULL; k = next) {
+		next = k->fly_next;
+		if (k->state != CALL_WAITING || !is_overdue(c, k, now, timeout))
+			continue;
+		err_set(&why, CFS_ETIMEDOUT, "no answer from the server for %u s",
+			c->options.timeout_ms / 1000);
+		call_finish(k, CFS_ETIMEDOUT, &why);
+		next_ms = 0;
+	}
+	if (c->flying.first != NULL && c->link.stream != NULL) {
+		uint64_t quiet_since = max_u64(c->rx_ns, c->flying.first->sent_ns);
+		uint64_t quiet = now > quiet_since ? now - quiet_since : 0;
+
+		if (quiet > SILENT_AFTER_NS(timeout)) {
+			err_set(&why, CFS_ENET, "the server is silent");
+			conn_lost(c, &why);
+			return 0;
+		}
+		if (quiet > PING_AFTER_NS(timeout))
+			conn_ping(c);
+	}
+	return next_ms;
+}

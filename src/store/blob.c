@@ -74,6 +74,12 @@ blob_remove(struct blob_backend *b, const struct id128 *id, struct cfs_err *err)
 }
 
 int
+blob_sync_removed(struct blob_backend *b, struct cfs_err *err)
+{
+	return b->ops->sync_removed(b, err);
+}
+
+int
 blob_space(struct blob_backend *b, uint64_t *total_out, uint64_t *free_out, struct cfs_err *err)
 {
 	return b->ops->space(b, total_out, free_out, err);

@@ -27,6 +27,7 @@ struct blob_ops {
 	int (*size)(struct blob_backend *b, const struct id128 *id, uint64_t *size_out,
 		    struct cfs_err *err);
 	int (*remove)(struct blob_backend *b, const struct id128 *id, struct cfs_err *err);
+	int (*sync_removed)(struct blob_backend *b, struct cfs_err *err);
 	int (*space)(struct blob_backend *b, uint64_t *total_out, uint64_t *free_out,
 		     struct cfs_err *err);
 	void (*idle)(struct blob_backend *b);
@@ -75,8 +76,14 @@ int blob_read(struct blob_backend *b, const struct id128 *id, uint64_t offset,
 int blob_size(struct blob_backend *b, const struct id128 *id, uint64_t *size_out,
 	      struct cfs_err *err);
 
-/* Absent is success. Not durable by itself: after a power cut the blob may be there again, which harms nobody. */
+/* Absent is success. Not durable by itself: after a power cut the blob may be there again. */
 int blob_remove(struct blob_backend *b, const struct id128 *id, struct cfs_err *err);
+
+/*
+ * Returns when all removals by this backend so far are on stable storage. Before that nobody may forget the ids, because a
+ * file that came back would never be found again.
+ */
+int blob_sync_removed(struct blob_backend *b, struct cfs_err *err);
 
 /* Bytes in all, and those that may still be stored. */
 int blob_space(struct blob_backend *b, uint64_t *total_out, uint64_t *free_out,

@@ -179,8 +179,18 @@ dir_remove(struct blob_backend *b, const struct id128 *id, struct cfs_err *err)
 
 	if (unlinkat(d->root, blob_path(&path, id), 0) != 0 && errno != ENOENT)
 		rc = err_set_errno(err, errno, "remove");
+	/* Also for what was absent: somebody may have removed it just before a crash of his own. */
+	dirsync_note(d->sync, id->b[0]);
 	blob_fds_forget(d->fds, id);
 	return rc;
+}
+
+static int
+dir_sync_removed(struct blob_backend *b, struct cfs_err *err)
+{
+	struct dir *d = of(b);
+
+	return dirsync_wait_noted(d->sync, d->root, err);
 }
 
 static int
@@ -218,6 +228,7 @@ static const struct blob_ops dir_ops = {
     .read = dir_read,
     .size = dir_size,
     .remove = dir_remove,
+    .sync_removed = dir_sync_removed,
     .space = dir_space,
     .idle = dir_idle,
     .close = dir_close,

@@ -143,6 +143,14 @@ memory_remove(struct blob_backend *b, const struct id128 *id, struct cfs_err *er
 }
 
 static int
+memory_sync_removed(struct blob_backend *b, struct cfs_err *err)
+{
+	(void)b;
+	(void)err;
+	return 0;
+}
+
+static int
 memory_space(struct blob_backend *b, uint64_t *total_out, uint64_t *free_out, struct cfs_err *err)
 {
 	struct memory *m = of(b);
@@ -184,6 +192,7 @@ static const struct blob_ops memory_ops = {
     .read = memory_read,
     .size = memory_size,
     .remove = memory_remove,
+    .sync_removed = memory_sync_removed,
     .space = memory_space,
     .idle = memory_idle,
     .close = memory_close,

@@ -14,7 +14,7 @@ struct dirsync {
 	pthread_cond_t done;
 	bool broken;
 	struct {
-		uint64_t made; /* names that somebody asked to have flushed */
+		uint64_t made; /* changes of names that somebody asked to have flushed */
 		uint64_t safe; /* so many of them are */
 		bool flushing;
 	} dirs[DIRSYNC_DIRS];
@@ -49,7 +49,7 @@ dirsync_free(struct dirsync *ds)
 	free(ds);
 }
 
-/* Flushes one directory for all names made in it so far. Called with the lock held; it is given up meanwhile. */
+/* Flushes one directory for all changes of it so far. Called with the lock held; it is given up meanwhile. */
 static int
 flush(struct dirsync *ds, int root_fd, unsigned dir, struct cfs_err *err)
 {
@@ -72,14 +72,12 @@ flush(struct dirsync *ds, int root_fd, unsigned dir, struct cfs_err *err)
 	return rc == 0 ? 0 : err_set_errno(err, e, "flush of folder %s", name);
 }
 
-int
-dirsync_wait(struct dirsync *ds, int root_fd, unsigned dir, struct cfs_err *err)
+/* Waits until changes up to mine are safe, flushing when nobody does. The lock is held. */
+static int
+wait_for(struct dirsync *ds, int root_fd, unsigned dir, uint64_t mine, struct cfs_err *err)
 {
-	uint64_t mine;
 	int rc = 0;
 
-	pthread_mutex_lock(&ds->lock);
-	mine = ++ds->dirs[dir].made;
 	while (rc == 0 && ds->dirs[dir].safe < mine) {
 		if (ds->broken)
 			rc = err_set(err, CFS_EREADONLY, "an earlier flush of a folder failed");
@@ -88,6 +86,36 @@ dirsync_wait(struct dirsync *ds, int root_fd, unsigned dir, struct cfs_err *err)
 		else
 			rc = flush(ds, root_fd, dir, err);
 	}
+	return rc;
+}
+
+int
+dirsync_wait(struct dirsync *ds, int root_fd, unsigned dir, struct cfs_err *err)
+{
+	int rc;
+
+	pthread_mutex_lock(&ds->lock);
+	rc = wait_for(ds, root_fd, dir, ++ds->dirs[dir].made, err);
+	pthread_mutex_unlock(&ds->lock);
+	return rc;
+}
+
+void
+dirsync_note(struct dirsync *ds, unsigned dir)
+{
+	pthread_mutex_lock(&ds->lock);
+	ds->dirs[dir].made++;
+	pthread_mutex_unlock(&ds->lock);
+}
+
+int
+dirsync_wait_noted(struct dirsync *ds, int root_fd, struct cfs_err *err)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&ds->lock);
+	for (unsigned dir = 0; dir < DIRSYNC_DIRS && rc == 0; dir++)
+		rc = wait_for(ds, root_fd, dir, ds->dirs[dir].made, err);
 	pthread_mutex_unlock(&ds->lock);
 	return rc;
 }

@@ -220,10 +220,12 @@ remove_doomed(struct store *s, unsigned *count_out, struct cfs_err *err)
 	*count_out = 0;
 	if (rc != 0 || d.count == 0)
 		return rc;
-	/* That nobody can name it any more must be certain before the bytes go. */
+	/* That nobody can name it any more must be certain before the bytes go, and that they are gone before the row does. */
 	rc = store_sync(s, store_last_commit(s), err);
 	for (size_t i = 0; i < d.count && rc == 0; i++)
 		rc = blob_remove(s->blobs, &d.ids[i], err);
+	if (rc == 0)
+		rc = blob_sync_removed(s->blobs, err);
 	if (rc == 0)
 		rc = store_begin(s, err);
 	if (rc != 0)

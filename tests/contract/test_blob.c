@@ -157,6 +157,7 @@ removed_is_gone_and_twice_is_fine(void **state)
 	put_text(backend(state), &id, text);
 	assert_int_equal(blob_read(backend(state), &id, 0, &out, 1, NULL), 0);
 	assert_int_equal(blob_remove(backend(state), &id, NULL), 0);
+	assert_int_equal(blob_sync_removed(backend(state), NULL), 0);
 	assert_int_equal(blob_read(backend(state), &id, 0, &out, 1, NULL), CFS_ENOENT);
 	assert_int_equal(blob_size(backend(state), &id, &size, NULL), CFS_ENOENT);
 	assert_int_equal(blob_remove(backend(state), &id, NULL), 0);

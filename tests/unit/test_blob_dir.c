@@ -235,6 +235,32 @@ open_descriptors(void)
 }
 
 static void
+removals_are_flushed_together(void **state)
+{
+	struct fixture *f = *state;
+	struct id128 ids[6];
+	unsigned before;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(ids); i++) {
+		ids[i] = id128_random();
+		ids[i].b[0] = (unsigned char)(i % 2);
+		assert_int_equal(put(f, &ids[i], NULL), 0);
+	}
+	before = fsyncs;
+	for (unsigned i = 0; i < ARRAY_SIZE(ids); i++)
+		assert_int_equal(blob_remove(f->b, &ids[i], NULL), 0);
+	assert_int_equal(fsyncs, before);
+	assert_int_equal(blob_sync_removed(f->b, NULL), 0);
+	assert_int_equal(fsyncs, before + 2);
+	assert_int_equal(blob_sync_removed(f->b, NULL), 0);
+	assert_int_equal(fsyncs, before + 2);
+	assert_int_equal(blob_remove(f->b, &ids[0], NULL), 0);
+	fail_fsync = EIO;
+	assert_int_equal(blob_sync_removed(f->b, NULL), CFS_EIO);
+	assert_int_equal(blob_sync_removed(f->b, NULL), CFS_EREADONLY);
+}
+
+static void
 descriptors_are_bounded(void **state)
 {
 	struct fixture *f = *state;
@@ -263,6 +289,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(a_failed_flush_fails_the_put_alone, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_failed_folder_flush_stops_all_puts, setup, teardown),
 	    cmocka_unit_test_setup_teardown(each_put_flushes_its_folder, setup, teardown),
+	    cmocka_unit_test_setup_teardown(removals_are_flushed_together, setup, teardown),
 	    cmocka_unit_test_setup_teardown(descriptors_are_bounded, setup, teardown),
 	};
 

@@ -54,6 +54,12 @@ counting_remove(struct blob_backend *b, const struct id128 *id, struct cfs_err *
 	return inner(b)->ops->remove(inner(b), id, err);
 }
 
+static int
+counting_sync_removed(struct blob_backend *b, struct cfs_err *err)
+{
+	return inner(b)->ops->sync_removed(inner(b), err);
+}
+
 static void
 counting_idle(struct blob_backend *b)
 {
@@ -72,6 +78,7 @@ static const struct blob_ops counting_ops = {
     .read = counting_read,
     .size = counting_size,
     .remove = counting_remove,
+    .sync_removed = counting_sync_removed,
     .idle = counting_idle,
     .close = counting_close,
 };

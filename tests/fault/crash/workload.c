@@ -12,6 +12,7 @@
 #include "model.h"
 #include "store/changes.h"
 #include "store/content.h"
+#include "store/impl.h"
 #include "store/names.h"
 #include "store/people.h"
 
@@ -270,12 +271,20 @@ run_step(struct work *w, unsigned number, const struct step *step, uint64_t *com
 	return rc;
 }
 
-/* What the keeper would do now and then. */
+/*
+ * What the keeper would do now and then, hours later: then blobs that nobody needs are old enough to go. Ids that were
+ * reserved before are given up, so that some of them go without ever having been written.
+ */
 static int
 housekeeping(struct work *w, struct rng *rng)
 {
 	bool more = rng_percent(rng, 12);
 	int rc = 0;
+
+	if (more) {
+		w->s->clock_shift_ns += WORKLOAD_PAUSE_NS;
+		w->id_count = 0;
+	}
 
 	for (unsigned i = 0; more && rc == 0 && i < 20; i++)
 		rc = store_keep(w->s, 50, &more, &w->err);

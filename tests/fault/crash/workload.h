@@ -20,6 +20,9 @@
 /* How the workload and the checker open the store: nothing in the attic, so that blobs are removed soon. */
 #define WORKLOAD_STORE_CONF(dir) ((struct store_conf){.path = (dir)})
 
+/* The clock goes on by this much between one round of the keeper's work and the next. */
+#define WORKLOAD_PAUSE_NS (6 * 3600 * INT64_C(1000000000))
+
 /* Runs so many steps in a new store at path; marks go to the file mark_path. Returns 0, or -1 having said why on stderr. */
 int workload_run(const char *path, const char *mark_path, uint64_t seed, unsigned steps);
 

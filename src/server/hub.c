@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -20,6 +21,8 @@
 #include "store/store.h"
 
 #define EVENTS_AT_ONCE 64
+/* How long somebody else may take to let go of the store. */
+#define LOCK_WAIT_MS   3000
 
 int
 hub_watch(struct hub *h, int fd, enum hub_event kind, uint32_t value, struct cfs_err *err)
@@ -279,13 +282,35 @@ watch_listeners(struct hub *h, struct cfs_err *err)
 	return rc;
 }
 
+/*
+ * Who holds the store may be about to let go: cfsadm that looks at it, or sessions of a hub that was killed a moment ago. A
+ * living daemon answers at its admin socket, and then there is nothing to wait for.
+ */
+static int
+lock_store(struct hub *h, struct cfs_err *err)
+{
+	const struct timespec pause = {.tv_nsec = 20 * NS_PER_MS};
+	uint64_t deadline = deadline_from_ms(LOCK_WAIT_MS);
+	int fd, rc = store_lock(h->config->path, &h->lock_fd, err);
+
+	while (rc == CFS_ELOCKED && !deadline_passed(deadline)) {
+		if (adminsock_dial(h->config, &fd, NULL) == 0) {
+			fd_close(&fd);
+			return rc;
+		}
+		(void)nanosleep(&pause, NULL);
+		rc = store_lock(h->config->path, &h->lock_fd, err);
+	}
+	return rc;
+}
+
 static int
 start(struct hub *h, struct cfs_err *err)
 {
 	const struct config *c = h->config;
 	int rc;
 
-	rc = store_lock(c->path, &h->lock_fd, err);
+	rc = lock_store(h, err);
 	if (rc == 0)
 		rc = store_shared_new(&h->shared, err);
 	if (rc == 0)

@@ -11,6 +11,7 @@
 
 #define SHORT_LIVED_NS (60 * NS_PER_S) /* not worth keeping when removed */
 #define PATH_MAX_BYTES 4096
+#define SUM_EVERY_NS   (60 * NS_PER_S)
 
 enum attic_kind { ATTIC_CONTENT = 1, ATTIC_NAME = 2 };
 
@@ -128,32 +129,53 @@ discard(struct store *s, const struct attic_row *row, struct cfs_err *err)
 	return row->kind == ATTIC_CONTENT ? inode_delete(s, row->ino, err) : 0;
 }
 
+/* Adding the attic up takes time that grows with it: once a minute will do, but for an attic that has to shrink. */
+static int
+is_over_size(struct store *s, bool *over_out, struct cfs_err *err)
+{
+	static const struct db_sql sql = {
+	    "SELECT COALESCE(sum(size), 0) FROM attic WHERE kind = 1"};
+	int64_t now = store_now(s);
+	uint64_t bytes = 0;
+	int rc;
+
+	*over_out = false;
+	if (s->conf->attic_max_bytes == 0 || now - s->attic_summed_ns < SUM_EVERY_NS)
+		return 0;
+	rc = sql_get(s, &sql, NULL, 0, &bytes, err);
+	*over_out = rc == 1 && bytes > s->conf->attic_max_bytes;
+	if (!*over_out)
+		s->attic_summed_ns = now;
+	return rc < 0 ? rc : 0;
+}
+
 /* Entries removed before this are to go: by age, or all of them while they take too much room. */
 static int
 threshold(struct store *s, int64_t *before_out, struct cfs_err *err)
 {
-	static const struct db_sql sql = {
-	    "SELECT COALESCE(sum(size), 0) FROM attic WHERE kind = 1"};
-	uint64_t bytes = 0, max = s->conf->attic_max_bytes;
-	int rc = 0;
+	bool over;
+	int rc = is_over_size(s, &over, err);
 
 	*before_out = store_now(s) - s->conf->attic_keep_ms * NS_PER_MS;
-	if (max > 0)
-		rc = sql_get(s, &sql, NULL, 0, &bytes, err);
-	if ((max > 0 && bytes > max) || space_is_short(s))
+	if (over || space_is_short(s))
 		*before_out = INT64_MAX;
-	return rc < 0 ? rc : 0;
+	return rc;
 }
 
 int
 attic_expire(struct store *s, unsigned max, unsigned *count_out, struct cfs_err *err)
 {
+	uint64_t deadline = deadline_from_ms(STORE_KEEP_MS);
 	struct attic_row row;
 	int64_t before = 0;
 	int rc;
 
 	for (*count_out = 0; *count_out < max; (*count_out)++) {
-		/* Summing the attic up is not cheap: the answer is good for a few entries. */
+		if (deadline_passed(deadline)) {
+			*count_out = max;
+			break;
+		}
+		/* The answer is good for a few entries. */
 		rc = *count_out % 16 == 0 ? threshold(s, &before, err) : 0;
 		if (rc == 0)
 			rc = oldest(s, before, &row, err);

@@ -5,7 +5,8 @@
 
 #include "store/impl.h"
 
-#define RANGE_MAX 65536u
+#define RANGE_MAX   65536u
+#define ANSWERS_MAX 65536u /* of a stream whose client never acknowledges; the oldest give way */
 
 static void
 bind_id(struct db_stmt *st, int index, const struct id128 *id)
@@ -159,6 +160,8 @@ change_stream_flush(struct store *s, struct cfs_err *err)
 		db_bind_u64(st, 2, c->last_seq);
 		db_bind_i64(st, 3, store_now(s));
 		rc = db_run(st, err);
+		if (c->last_seq > ANSWERS_MAX)
+			c->ack = max_u64(c->ack, c->last_seq - ANSWERS_MAX);
 		if (rc >= 0)
 			rc = c->ack > 0 ? forget_answers(s, c, err) : 0;
 	}

@@ -77,6 +77,12 @@ int db_sync(struct db *db, struct cfs_err *err);
  */
 int db_checkpoint(struct db *db, bool reset, struct cfs_err *err);
 
+/*
+ * Gives some unused pages back to the file system, inside a write transaction: when more than half of the file is unused,
+ * or whatever there is with hurry. *pages_out of them; 0: nothing more to do. The file is shorter after a checkpoint.
+ */
+int db_shrink(struct db *db, bool hurry, unsigned *pages_out, struct cfs_err *err);
+
 /* Bytes of the log file; 0 where there is none. */
 uint64_t db_log_bytes(const struct db *db);
 

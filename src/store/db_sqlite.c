@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "store/db.h"
+#include "store/db_sqlite.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,21 +21,18 @@ struct db_stmt {
 	bool busy;
 };
 
-struct db {
-	sqlite3 *handle;
-	int wal_fd; /* -1 in memory. SQLite locks the database and -shm, never -wal: closing this drops no lock of its own */
-	struct db_stmt **slots; /* open addressing by the address of the struct db_sql */
-	size_t slot_count, used;
-};
-
-static const char pragmas[] = "PRAGMA journal_mode = WAL;"
-			      "PRAGMA synchronous = NORMAL;"
-			      "PRAGMA wal_autocheckpoint = 0;"
-			      "PRAGMA journal_size_limit = 67108864;"
-			      "PRAGMA foreign_keys = OFF;"
-			      "PRAGMA temp_store = MEMORY;"
-			      "PRAGMA cache_size = -2048;"
-			      "SELECT count(*) FROM sqlite_schema;"; /* makes the -wal file */
+/* Can only be chosen before the first page is made; later, asking for it again would wait for writers. */
+static const char first_pragmas[] = "PRAGMA auto_vacuum = INCREMENTAL;";
+static const char pragmas[] =
+    "PRAGMA journal_mode = WAL;"
+    "PRAGMA synchronous = NORMAL;"
+    "PRAGMA wal_autocheckpoint = 0;"
+    "PRAGMA journal_size_limit = 67108864;"
+    "PRAGMA secure_delete = FAST;" /* Debian's default writes every freed page */
+    "PRAGMA foreign_keys = OFF;"
+    "PRAGMA temp_store = MEMORY;"
+    "PRAGMA cache_size = -2048;"
+    "SELECT count(*) FROM sqlite_schema;"; /* makes the -wal file */
 
 static int
 code_of(int rc)
@@ -64,8 +60,8 @@ code_of(int rc)
 	}
 }
 
-static int
-fail(struct db *db, int rc, struct cfs_err *err)
+int
+db_sqlite_fail(struct db *db, int rc, struct cfs_err *err)
 {
 	return err_set(err, code_of(rc), "database: %s (%d)",
 		       db->handle != NULL ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc), rc);
@@ -84,6 +80,14 @@ open_wal(struct db *db, const char *path, struct cfs_err *err)
 		rc = err_set_errno(err, errno, "open %s", wal);
 	sqlite3_free(wal);
 	return rc;
+}
+
+static bool
+is_new(const char *path)
+{
+	struct stat st;
+
+	return path == NULL || stat(path, &st) != 0 || st.st_size == 0;
 }
 
 int
@@ -106,12 +110,15 @@ db_sqlite_open(const char *path, struct db **db_out, struct cfs_err *err)
 	db->slot_count = FIRST_SLOTS;
 	res = sqlite3_open_v2(path != NULL ? path : ":memory:", &db->handle, flags, NULL);
 	if (res != SQLITE_OK) {
-		rc = fail(db, res, err);
+		rc = db_sqlite_fail(db, res, err);
 		goto out;
 	}
 	(void)sqlite3_extended_result_codes(db->handle, 1);
 	(void)sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
-	rc = db_exec(db, pragmas, err);
+	if (is_new(path))
+		rc = db_exec(db, first_pragmas, err);
+	if (rc == 0)
+		rc = db_exec(db, pragmas, err);
 	if (rc == 0 && path != NULL)
 		rc = open_wal(db, path, err);
 out:
@@ -145,7 +152,7 @@ db_exec(struct db *db, const char *sql, struct cfs_err *err)
 {
 	int rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
 
-	return rc == SQLITE_OK ? 0 : fail(db, rc, err);
+	return rc == SQLITE_OK ? 0 : db_sqlite_fail(db, rc, err);
 }
 
 /* The slot that holds sql, or the empty one where it belongs. */
@@ -197,7 +204,7 @@ prepare(struct db *db, const struct db_sql *sql, struct cfs_err *err)
 	int rc = sqlite3_prepare_v3(db->handle, sql->text, -1, SQLITE_PREPARE_PERSISTENT,
 				    &st->handle, NULL);
 	if (rc != SQLITE_OK) {
-		(void)fail(db, rc, err);
+		(void)db_sqlite_fail(db, rc, err);
 		(void)err_wrap(err, "prepare \"%.60s\"", sql->text);
 		free(st);
 		return NULL;
@@ -280,7 +287,7 @@ db_step(struct db_stmt *st, struct cfs_err *err)
 		return 1;
 	if (rc == SQLITE_DONE)
 		return 0;
-	return fail(st->db, rc, err);
+	return db_sqlite_fail(st->db, rc, err);
 }
 
 int64_t
@@ -409,58 +416,4 @@ db_savepoint_rollback(struct db *db, struct cfs_err *err)
 	int rc = run_plain(db, &sql, err);
 
 	return rc != 0 ? rc : run_plain(db, &release_sql, err);
-}
-
-int
-db_sync(struct db *db, struct cfs_err *err)
-{
-	if (db->wal_fd < 0 || io_fdatasync(db->wal_fd) == 0)
-		return 0;
-	return err_set_errno(err, errno, "flush the database's log");
-}
-
-int
-db_checkpoint(struct db *db, bool reset, struct cfs_err *err)
-{
-	int rc;
-
-	if (db->wal_fd < 0)
-		return 0;
-	rc = sqlite3_wal_checkpoint_v2(
-	    db->handle, NULL, reset ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, NULL,
-	    NULL);
-	if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED)
-		return 0;
-	return fail(db, rc, err);
-}
-
-uint64_t
-db_log_bytes(const struct db *db)
-{
-	struct stat st;
-
-	return db->wal_fd >= 0 && fstat(db->wal_fd, &st) == 0 ? (uint64_t)st.st_size : 0;
-}
-
-int
-db_verify(struct db *db, void (*report)(void *arg, const char *fault), void *arg,
-	  struct cfs_err *err)
-{
-	static const struct db_sql sql = {"PRAGMA integrity_check"};
-	struct db_stmt *st = db_use(db, &sql, err);
-	int faults = 0, rc;
-
-	while ((rc = db_step(st, err)) == 1) {
-		struct bytes_view text = db_col_blob(st, 0);
-		char line[256];
-
-		if (text.len == 2 && memcmp(text.data, "ok", 2) == 0)
-			continue;
-		(void)snprintf(line, sizeof(line), "database: %.*s", (int)text.len,
-			       (const char *)text.data);
-		report(arg, line);
-		faults++;
-	}
-	db_done(st);
-	return rc < 0 ? rc : faults;
 }

@@ -161,6 +161,34 @@ extents_punch(struct store *s, uint64_t ino, uint64_t from, uint64_t to, uint64_
 	return rc < 0 ? rc : 0;
 }
 
+int
+extents_drop(struct store *s, uint64_t ino, struct cfs_err *err)
+{
+	static const struct db_sql look_sql = {
+	    "SELECT e.blob FROM extent e WHERE e.ino = ?1 AND e.kind = 2"};
+	static const struct db_sql delete_sql = {"DELETE FROM extent WHERE ino = ?1"};
+	struct db_stmt *st = db_use(s->db, &look_sql, err);
+	struct id128 id;
+	int rc;
+
+	/* Read and write are of different tables: the one does not disturb the other. */
+	db_bind_u64(st, 1, ino);
+	while ((rc = db_step(st, err)) == 1) {
+		struct bytes_view v = db_col_blob(st, 0);
+
+		if (v.len != sizeof(id.b))
+			continue;
+		memcpy(id.b, v.data, sizeof(id.b));
+		rc = blob_unref(s, &id, err);
+		if (rc != 0)
+			break;
+	}
+	db_done(st);
+	if (rc == 0)
+		rc = sql_run(s, &delete_sql, SQL_ARGS(ino), err);
+	return rc < 0 ? rc : 0;
+}
+
 /* Grows a small inline extent that ends at e->off by e's bytes. 1 done, 0 there is none that fits, or a code. */
 static int
 grow_left(struct store *s, const struct extent *e, struct cfs_err *err)

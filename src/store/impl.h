@@ -19,6 +19,7 @@
 #include "store/names.h"
 #include "store/store.h"
 
+#define STORE_KEEP_MS 20 /* the longest that the keeper wants others to wait for the write mutex */
 #define BALLAST_BYTES (8u * 1024 * 1024)
 
 /* ---- shared.c: what processes share --------------------------------------------------------------------------------- */
@@ -39,6 +40,8 @@ struct store_shared {
 
 int shared_lock_write(struct store_shared *sh, struct cfs_err *err);
 void shared_unlock_write(struct store_shared *sh);
+/* Whether a code of the engine means that what it wrote may not be on the disk; then nobody writes any more. */
+void shared_note_failure(struct store_shared *sh, int code);
 /* CFS_EREADONLY after a failed flush. */
 int shared_check_writable(const struct store_shared *sh, struct cfs_err *err);
 
@@ -89,6 +92,7 @@ struct store {
 	struct buf path;
 
 	struct sha256_ctx *sha;
+	int64_t attic_summed_ns; /* when the keeper last added the attic up */
 };
 
 /* Opens the database if it is not. Every verb begins with it, with store_read_begin() or with store_need_txn(). */
@@ -124,6 +128,8 @@ int ballast_make(int dir_fd, struct cfs_err *err);
 void space_look(struct store *s);
 /* The engine ran out of space: gives up the ballast, so that the next attempt can delete. */
 void space_exhausted(struct store *s);
+/* Under the write mutex, before a transaction: on a disk that is getting full moves the log while there is room for it. */
+int space_make(struct store *s, struct cfs_err *err);
 /* CFS_ENOSPC where content is refused now. */
 int space_check(const struct store *s, struct cfs_err *err);
 /* The keeper's: makes the ballast again when there is room for it twice. */
@@ -233,7 +239,7 @@ enum bury_reason {
  */
 int attic_bury(struct store *s, const struct cred *cred, struct inode *in, const struct inode *old,
 	       uint64_t dir, struct bytes_view name, enum bury_reason reason, struct cfs_err *err);
-/* change. Deletes some entries that are over age or size. *count_out of them. */
+/* change. Deletes some entries that are over age or size: *count_out of them, max when the time was up before. */
 int attic_expire(struct store *s, unsigned max, unsigned *count_out, struct cfs_err *err);
 
 /* ---- extents.c -------------------------------------------------------------------------------------------------------------------- */
@@ -259,6 +265,8 @@ int extent_insert(struct store *s, const struct extent *e, struct cfs_err *err);
 /* change. Takes [from, to) out of the file's extents; *freed_out bytes were covered. */
 int extents_punch(struct store *s, uint64_t ino, uint64_t from, uint64_t to, uint64_t *freed_out,
 		  struct cfs_err *err);
+/* change. Removes all extents of a file, whatever their state. */
+int extents_drop(struct store *s, uint64_t ino, struct cfs_err *err);
 /*
  * change. Puts pieces from offset on into a range that is free, takes references. owner: whose blobs may be named.
  * *added_out bytes are covered then, *end_out is behind the last piece.

@@ -169,8 +169,7 @@ int
 inode_delete(struct store *s, uint64_t ino, struct cfs_err *err)
 {
 	static const struct db_sql sql = {"DELETE FROM inode WHERE ino = ?1"};
-	uint64_t freed;
-	int rc = extents_punch(s, ino, 0, (uint64_t)STORE_FILE_MAX, &freed, err);
+	int rc = extents_drop(s, ino, err);
 
 	if (rc == 0)
 		rc = sql_run(s, &sql, SQL_ARGS(ino), err);

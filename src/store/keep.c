@@ -67,10 +67,15 @@ static int
 reap(struct store *s, const struct nameless *list, int64_t before, unsigned *count_out,
      struct cfs_err *err)
 {
-	uint64_t ino = 0;
+	uint64_t ino = 0, deadline = deadline_from_ms(STORE_KEEP_MS);
 	int rc;
 
 	for (*count_out = 0; *count_out < BATCH; (*count_out)++) {
+		/* A file of many extents takes as long as many files. */
+		if (deadline_passed(deadline)) {
+			*count_out = BATCH;
+			break;
+		}
 		rc = sql_get(s, &list->find, SQL_ARGS((uint64_t)before), &ino, err);
 		if (rc == 1)
 			rc = reap_one(s, list, ino, before, err);
@@ -239,48 +244,74 @@ remove_doomed(struct store *s, unsigned *count_out, struct cfs_err *err)
 	return store_commit(s, &commit, err);
 }
 
-/* ---- the log ---- */
+/* ---- the log and the file ---- */
 
-/* In passing while others write; only when it has grown out of hand do they wait for the short rest. */
 static int
-checkpoint(struct store *s, struct cfs_err *err)
+shrink_db(struct store *s, unsigned *count_out, struct cfs_err *err)
 {
-	int rc = store_need_db(s, err);
+	return db_shrink(s->db, space_is_short(s), count_out, err);
+}
 
+/*
+ * In passing while others write; only when the log has grown out of hand, or the disk is full and needs its room, do they
+ * wait for the short rest.
+ */
+static int
+checkpoint(struct store *s, bool reset, struct cfs_err *err)
+{
+	int rc = db_checkpoint(s->db, false, err);
+
+	if (rc == 0 && (reset || db_log_bytes(s->db) > LOG_RESET_BYTES)) {
+		rc = shared_lock_write(s->shared, err);
+		if (rc != 0)
+			return rc;
+		rc = db_checkpoint(s->db, true, err);
+		shared_unlock_write(s->shared);
+	}
+	shared_note_failure(s->shared, rc);
+	return rc;
+}
+
+/* Every kind of work once. */
+static int
+keep_round(struct store *s, bool *more_out, struct cfs_err *err)
+{
+	static keep_fn *const work[] = {reap_unnamed, reap_orphans, expire_attic,
+					expire_rows,  doom_blobs,   shrink_db};
+	unsigned count = 0;
+	int rc = 0;
+
+	*more_out = false;
+	for (size_t i = 0; i < ARRAY_SIZE(work) && rc == 0; i++) {
+		rc = in_transaction(s, work[i], &count, err);
+		*more_out = *more_out || count >= BATCH;
+	}
 	if (rc == 0)
-		rc = db_checkpoint(s->db, false, err);
-	if (rc != 0 || db_log_bytes(s->db) <= LOG_RESET_BYTES)
-		return rc;
-	rc = shared_lock_write(s->shared, err);
-	if (rc != 0)
-		return rc;
-	rc = db_checkpoint(s->db, true, err);
-	shared_unlock_write(s->shared);
+		rc = remove_doomed(s, &count, err);
+	*more_out = *more_out || count >= BATCH;
 	return rc;
 }
 
 int
 store_keep(struct store *s, unsigned max_ms, bool *more_out, struct cfs_err *err)
 {
-	static keep_fn *const work[] = {reap_unnamed, reap_orphans, expire_attic, expire_rows,
-					doom_blobs};
 	uint64_t deadline = deadline_from_ms(max_ms);
-	unsigned count = 0;
-	bool more = true;
-	int rc = space_restore(s, err);
+	int rc = store_need_db(s, err);
 
-	while (rc == 0 && more) {
-		more = false;
-		for (size_t i = 0; i < ARRAY_SIZE(work) && rc == 0; i++) {
-			rc = in_transaction(s, work[i], &count, err);
-			more = more || count >= BATCH;
-		}
-		if (rc == 0)
-			rc = remove_doomed(s, &count, err);
-		more = more || count >= BATCH;
-		if (deadline_passed(deadline))
+	*more_out = true;
+	if (rc == 0 && space_is_short(s))
+		rc = checkpoint(s, true, err);
+	if (rc != 0)
+		return rc;
+	do {
+		rc = keep_round(s, more_out, err);
+		/* Room is made by moving the log, which was in the way, and then there is more to do. */
+		if (rc == CFS_ENOSPC) {
+			*more_out = true;
 			break;
-	}
-	*more_out = more;
-	return rc != 0 ? rc : checkpoint(s, err);
+		}
+	} while (rc == 0 && *more_out && !space_is_short(s) && !deadline_passed(deadline));
+	if (rc == 0 || rc == CFS_ENOSPC)
+		rc = checkpoint(s, space_is_short(s), err);
+	return rc != 0 ? rc : space_restore(s, err);
 }

@@ -45,8 +45,12 @@ set_size(struct store *s, struct inode *in, uint64_t size, bool unnamed, struct 
 		return err_code(err, CFS_EFBIG);
 	if (size == in->a.size)
 		return 0;
-	if (size < in->a.size)
+	if (size == 0) {
+		freed = in->a.stored;
+		rc = extents_drop(s, in->a.ino, err);
+	} else if (size < in->a.size) {
 		rc = extents_punch(s, in->a.ino, size, in->a.size, &freed, err);
+	}
 	if (rc == 0)
 		rc = inode_clear_sum(s, in->a.ino, err);
 	in->a.stored -= freed;

@@ -145,6 +145,13 @@ store_sync(struct store *s, uint64_t commit, struct cfs_err *err)
 	return rc;
 }
 
+void
+shared_note_failure(struct store_shared *sh, int code)
+{
+	if (code == CFS_EIO)
+		atomic_store(&sh->failed, true);
+}
+
 int
 shared_check_writable(const struct store_shared *sh, struct cfs_err *err)
 {

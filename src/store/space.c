@@ -12,6 +12,8 @@
 
 /* With less than this the next transaction may not fit: the ballast goes while it still helps. */
 #define NEARLY_FULL_BYTES (2u * 1024 * 1024)
+/* A log of this size is worth moving by a writer itself while it still fits. */
+#define TIGHT_LOG_BYTES   (1024u * 1024)
 
 int
 ballast_make(int dir_fd, struct cfs_err *err)
@@ -49,6 +51,16 @@ free_bytes(const struct store *s, uint64_t *free_out)
 	return blob_space(s->blobs, &total, free_out, NULL) == 0;
 }
 
+/* What stands in the database's log needs as much room again when it moves into the database. */
+static bool
+is_short(const struct store *s, uint64_t left)
+{
+	uint64_t log = s->db != NULL ? db_log_bytes(s->db) : 0;
+
+	return left < max_u64(s->conf->min_free_bytes, log + NEARLY_FULL_BYTES) ||
+	       atomic_load(&s->shared->ballast_gone);
+}
+
 void
 space_look(struct store *s)
 {
@@ -66,6 +78,21 @@ space_look(struct store *s)
 }
 
 int
+space_make(struct store *s, struct cfs_err *err)
+{
+	uint64_t left, log;
+
+	if (s->memory || !free_bytes(s, &left))
+		return 0;
+	log = db_log_bytes(s->db);
+	if (log < TIGHT_LOG_BYTES || left > log + BALLAST_BYTES)
+		return 0;
+	int rc = db_checkpoint(s->db, true, err);
+	shared_note_failure(s->shared, rc);
+	return rc;
+}
+
+int
 space_check(const struct store *s, struct cfs_err *err)
 {
 	return s->content_refused ? err_code(err, CFS_ENOSPC) : 0;
@@ -78,7 +105,7 @@ space_is_short(const struct store *s)
 
 	if (s->memory || !free_bytes(s, &left))
 		return false;
-	return left < s->conf->min_free_bytes || atomic_load(&s->shared->ballast_gone);
+	return is_short(s, left);
 }
 
 int
@@ -152,6 +179,7 @@ store_statfs(struct store *s, const struct cred *cred, struct store_space *out, 
 		rc = blob_space(s->blobs, &out->total_bytes, &out->free_bytes, err);
 	if (rc != 0)
 		return rc;
+	out->free_bytes -= min_u64(out->free_bytes, s->conf->min_free_bytes);
 	st = db_use(s->db, &sql, err);
 	db_bind_u64(st, 1, cred->user);
 	rc = db_step(st, err);

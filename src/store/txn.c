@@ -30,6 +30,8 @@ store_begin(struct store *s, struct cfs_err *err)
 		return rc;
 	rc = shared_check_writable(s->shared, err);
 	if (rc == 0)
+		rc = space_make(s, err);
+	if (rc == 0)
 		rc = db_begin_write(s->db, err);
 	if (rc != 0) {
 		shared_unlock_write(s->shared);
@@ -64,6 +66,7 @@ store_commit(struct store *s, uint64_t *commit_out, struct cfs_err *err)
 	if (rc != 0) {
 		if (rc == CFS_ENOSPC)
 			space_exhausted(s);
+		shared_note_failure(s->shared, rc);
 		store_rollback(s);
 		return rc;
 	}

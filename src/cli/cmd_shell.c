@@ -32,7 +32,8 @@ run_script(struct shell *sh, FILE *f)
 	size_t cap = 0;
 	ssize_t n;
 
-	while (!sh->done && sh->last == 0 && (n = getline(&line, &cap, f)) >= 0) {
+	while (!sh->done && sh->last == 0 && interrupt_ended() == 0 &&
+	       (n = getline(&line, &cap, f)) >= 0) {
 		if (n > 0 && line[n - 1] == '\n') {
 			line[n - 1] = '\0';
 		}
@@ -78,13 +79,12 @@ cmd_shell(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 		return rc;
 	}
 	cli->shell = true;
-	interrupt_install(cli);
 	if (o.command != NULL) {
 		shell_line(&sh, o.command);
 	} else if (first < argc || !isatty(STDIN_FILENO)) {
 		rc = run_file(&sh, first < argc ? argv[first] : "-", err);
 	} else if ((rc = remote_default(cli, &c, err)) == 0) {
-		sh.terminal = true;
+		interrupt_end();
 		shell_interactive(&sh);
 		sh.last = 0;
 	}

@@ -44,6 +44,10 @@ cli_commands(void)
 	    BARE(sum, CLI_FILES, CLI_REMOTE, "SHA-256 of files"),
 	    BARE(notify, CLI_EVENTS, CLI_NOTHING, "who downloaded your files"),
 	    ROW(shell, CLI_SHELL, CLI_LOCAL, "work interactively, or run a script"),
+	    {.name = "__complete",
+	     .group = CLI_HIDDEN,
+	     .summary = "what may stand here",
+	     .run = cmd_complete},
 	    {.name = NULL},
 	};
 

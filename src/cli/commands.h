@@ -38,6 +38,7 @@ CLI_COMMAND(find)
 CLI_COMMAND(sum)
 CLI_COMMAND(notify)
 CLI_COMMAND(shell)
+CLI_COMMAND(complete)
 
 #undef CLI_COMMAND
 

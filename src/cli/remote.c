@@ -144,6 +144,17 @@ remote_default(struct cli *cli, struct cfs **out, struct cfs_err *err)
 	return connection(cli, "", out, err);
 }
 
+const char *
+remote_host(const struct cli *cli, const struct cfs *c)
+{
+	for (const struct cli_conn *conn = cli->conns; conn != NULL; conn = conn->next) {
+		if (conn->c == c) {
+			return conn->host;
+		}
+	}
+	return "";
+}
+
 void
 remote_close_all(struct cli *cli)
 {

@@ -30,6 +30,9 @@ void remote_fini(struct remote *r);
 /* The connection of the default profile (or --profile), made at the first call. */
 int remote_default(struct cli *cli, struct cfs **out, struct cfs_err *err);
 
+/* The host that a connection goes to, as its profile has it. */
+const char *remote_host(const struct cli *cli, const struct cfs *c);
+
 /* Whether the argument names another server or profile ("name:…", "cfs://…"). */
 bool remote_is_other(const char *arg);
 

@@ -11,7 +11,7 @@ struct shell {
 	struct cli *cli;
 	int last;      /* exit code of the last command */
 	bool done;     /* exit was asked for */
-	bool terminal; /* a person is at the other end */
+	char *history; /* the file of an interactive shell, or NULL */
 };
 
 /* Runs one line: a built-in, a command of `cfs`, or !local. Sets sh->last. */
@@ -30,7 +30,10 @@ const struct shell_builtin *shell_builtins(void); /* ended by a row without a na
 /* Prompts and reads lines from the terminal until the end or `exit`. */
 void shell_interactive(struct shell *sh);
 
-/* What may stand at the end of the line given: calls each() with whole words that could be there. */
+/*
+ * What may stand at the end of the line given: calls each() with whole words that could be there, not quoted; a directory ends
+ * in '/'. Outside a shell (cli->shell) these are the words of a command line of `cfs`. Errors give no candidates.
+ */
 typedef void shell_candidate_fn(void *arg, const char *word, bool is_directory);
 void shell_complete(struct cli *cli, const struct words *before, const char *prefix,
 		    shell_candidate_fn *each, void *arg);

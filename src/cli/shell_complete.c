@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cli/globals.h"
 #include "cli/remote.h"
 #include "cli/shell.h"
 
@@ -43,7 +44,7 @@ offer_remote(void *arg, const char *name, uint64_t cookie, const struct cfs_attr
 }
 
 static void
-complete_remote(struct cli *cli, struct completion *x)
+complete_remote(struct cli *cli, const struct completion *x)
 {
 	struct cfs_err err = CFS_ERR_INIT;
 	struct cfs_attr dir;
@@ -55,7 +56,8 @@ complete_remote(struct cli *cli, struct completion *x)
 		return;
 	}
 	if (cfs_stat(r.c, r.path, false, &dir, &err) == 0 && dir.type == CFS_DIR) {
-		cfs_readdir(r.c, dir.ref, 0, offer_remote, x, &eof, &parent, &err);
+		cfs_readdir(r.c, dir.ref, 0, offer_remote, (void *)(uintptr_t)x, &eof, &parent,
+			    &err);
 	}
 	remote_fini(&r);
 }
@@ -85,33 +87,46 @@ complete_local(const struct completion *x)
 }
 
 static void
-complete_option(const struct cli_command *c, const char *prefix, shell_candidate_fn *each,
-		void *arg)
+offer_options(const struct arg_opt *opts, size_t n, const char *prefix, shell_candidate_fn *each,
+	      void *arg)
 {
-	size_t n = c->n_opts != NULL ? *c->n_opts : 0;
+	char word[64];
 
 	for (size_t i = 0; i < n; i++) {
-		char word[64];
-
-		snprintf(word, sizeof word, "--%s", c->opts[i].long_name);
+		snprintf(word, sizeof word, "--%s", opts[i].long_name);
 		if (strncmp(word, prefix, strlen(prefix)) == 0) {
 			each(arg, word, false);
 		}
 	}
 }
 
+/* c: whose options there are besides those of every command, or NULL. */
 static void
-complete_command(const char *prefix, shell_candidate_fn *each, void *arg)
+complete_option(struct cli *cli, const struct cli_command *c, const char *prefix,
+		shell_candidate_fn *each, void *arg)
+{
+	static const struct arg_opt always[] = {{.long_name = "help"}, {.long_name = "version"}};
+	const struct arg_group globals = cli_globals_group(&cli->opt);
+
+	if (c != NULL && c->n_opts != NULL) {
+		offer_options(c->opts, *c->n_opts, prefix, each, arg);
+	}
+	offer_options(globals.opts, globals.n, prefix, each, arg);
+	offer_options(always, sizeof always / sizeof *always, prefix, each, arg);
+}
+
+static void
+complete_command(const struct cli *cli, const char *prefix, shell_candidate_fn *each, void *arg)
 {
 	size_t n = strlen(prefix);
 
 	for (const struct cli_command *c = cli_commands(); c->name != NULL; c++) {
-		if (c->group != CLI_HIDDEN && c->group != CLI_SHELL &&
+		if (c->group != CLI_HIDDEN && (c->group != CLI_SHELL || !cli->shell) &&
 		    strncmp(c->name, prefix, n) == 0) {
 			each(arg, c->name, false);
 		}
 	}
-	for (const struct shell_builtin *b = shell_builtins(); b->name != NULL; b++) {
+	for (const struct shell_builtin *b = shell_builtins(); cli->shell && b->name != NULL; b++) {
 		if (strncmp(b->name, prefix, n) == 0) {
 			each(arg, b->name, false);
 		}
@@ -139,38 +154,54 @@ kind_of(const char *name, size_t index)
 	return kind;
 }
 
+/* How much of the word names the directory: up to the last '/', or another profile's "name:". */
+static size_t
+directory_length(const char *word)
+{
+	const char *slash = strrchr(word, '/');
+
+	if (slash == NULL && remote_is_other(word)) {
+		slash = strchr(word, ':');
+	}
+	return slash != NULL ? (size_t)(slash - word) + 1 : 0;
+}
+
+static void
+complete_argument(struct cli *cli, const struct words *before, const char *prefix,
+		  shell_candidate_fn *each, void *arg)
+{
+	size_t dir_len = directory_length(prefix), index = 0;
+	char *dir = strndup(prefix, dir_len);
+	const struct completion x = {
+	    .typed_dir = dir, .start = prefix + dir_len, .each = each, .arg = arg};
+	enum cli_complete kind;
+
+	if (dir == NULL) {
+		return;
+	}
+	for (size_t i = 1; i < before->n; i++) {
+		index += before->v[i][0] != '-' || before->v[i][1] == '\0';
+	}
+	kind = kind_of(before->v[0], index);
+	if (kind == CLI_REMOTE) {
+		complete_remote(cli, &x);
+	} else if (kind == CLI_LOCAL) {
+		complete_local(&x);
+	}
+	free(dir);
+}
+
 void
 shell_complete(struct cli *cli, const struct words *before, const char *prefix,
 	       shell_candidate_fn *each, void *arg)
 {
-	const char *slash = strrchr(prefix, '/');
-	size_t dir_len = slash != NULL ? (size_t)(slash - prefix) + 1 : 0, index = 0;
-	char *dir = strndup(prefix, dir_len);
-	struct completion x = {
-	    .typed_dir = dir, .start = prefix + dir_len, .each = each, .arg = arg};
-	const struct cli_command *c;
-	enum cli_complete kind;
+	const struct cli_command *c = before->n > 0 ? cli_command_find(before->v[0]) : NULL;
 
-	if (dir == NULL || before->n == 0) {
-		if (dir != NULL) {
-			complete_command(prefix, each, arg);
-		}
-		free(dir);
-		return;
-	}
-	c = cli_command_find(before->v[0]);
-	if (prefix[0] == '-' && c != NULL) {
-		complete_option(c, prefix, each, arg);
+	if (prefix[0] == '-' && (c != NULL || !cli->shell)) {
+		complete_option(cli, c, prefix, each, arg);
+	} else if (before->n == 0) {
+		complete_command(cli, prefix, each, arg);
 	} else {
-		for (size_t i = 1; i < before->n; i++) {
-			index += before->v[i][0] != '-';
-		}
-		kind = kind_of(before->v[0], index);
-		if (kind == CLI_REMOTE) {
-			complete_remote(cli, &x);
-		} else if (kind == CLI_LOCAL) {
-			complete_local(&x);
-		}
+		complete_argument(cli, before, prefix, each, arg);
 	}
-	free(dir);
 }

@@ -30,6 +30,10 @@ on_done(void *arg, const struct cfs_xfer_done *d)
 {
 	struct transfer *t = arg;
 
+	/* The command itself says that it was interrupted. */
+	if (d->code == CFS_ECANCELED) {
+		return;
+	}
 	if (d->code != 0) {
 		cli_item_failed(t->cli, t->command,
 				t->puts && d->local != NULL ? d->local : d->remote, d->code,

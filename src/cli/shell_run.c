@@ -41,8 +41,6 @@ do_cd(struct shell *sh, const struct words *w, struct cfs_err *err)
 		free(sh->cli->cwd);
 		sh->cli->cwd = r.path;
 		r.path = NULL;
-	} else {
-		err_wrap(err, "%s", w->v[1]);
 	}
 	remote_fini(&r);
 	return rc;
@@ -181,7 +179,7 @@ run_builtin(struct shell *sh, const struct shell_builtin *b, const struct words 
 
 	fflush(sh->cli->out);
 	if (rc != 0) {
-		fprintf(sh->cli->msg, "cfs %s: %s\n", b->name, err.text);
+		cli_error(sh->cli, b->name, w->n == 2 ? w->v[1] : NULL, rc, err.text);
 	}
 	return err_exit_code(rc);
 }
@@ -195,7 +193,7 @@ run_words(struct shell *sh, const struct words *w)
 		}
 	}
 	if (strcmp(w->v[0], "shell") == 0) {
-		fprintf(sh->cli->msg, "cfs: this is the shell\n");
+		cli_error(sh->cli, "shell", NULL, CFS_EUSAGE, "this is the shell");
 		return err_exit_code(CFS_EUSAGE);
 	}
 	return cli_run(sh->cli, (int)w->n, w->v);
@@ -212,7 +210,7 @@ shell_line(struct shell *sh, const char *line)
 	if (*line == '!') {
 		sh->last = run_local(line + 1);
 	} else if (words_split(line, &w, &err) != 0) {
-		fprintf(sh->cli->msg, "cfs: %s\n", err.text);
+		cli_error(sh->cli, NULL, NULL, err.code, err.text);
 		sh->last = err_exit_code(err.code);
 	} else {
 		if (w.n > 0) {
@@ -220,5 +218,7 @@ shell_line(struct shell *sh, const char *line)
 		}
 		words_fini(&w);
 	}
-	interrupt_end();
+	if (interrupt_end() != 0) {
+		sh->last = err_exit_code(CFS_ECANCELED);
+	}
 }

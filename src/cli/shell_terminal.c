@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* readline's headers want FILE. */
@@ -34,13 +34,14 @@ struct candidates {
 	char **v;
 	size_t n, cap;
 	bool one_directory;
+	bool in_quotes;
 };
 
 static void
 collect(void *arg, const char *word, bool is_directory)
 {
 	struct candidates *c = arg;
-	char *quoted = words_quote(word);
+	char *quoted = c->in_quotes ? strdup(word) : words_quote(word);
 
 	if (quoted == NULL) {
 		return;
@@ -61,6 +62,29 @@ collect(void *arg, const char *word, bool is_directory)
 	c->v[c->n] = NULL;
 }
 
+/* All that fits what stands before the cursor; in a quoted word the candidates are not quoted themselves. */
+static void
+fill(struct candidates *c, const char *text)
+{
+	struct cfs_err err = CFS_ERR_INIT;
+	struct words before, word = {0};
+	int start = rl_point - (int)strlen(text) - (c->in_quotes ? 1 : 0);
+	char *line = strndup(rl_line_buffer, start > 0 ? (size_t)start : 0);
+	const char *prefix = text;
+
+	if (line == NULL || words_split(line, &before, &err) != 0) {
+		free(line);
+		return;
+	}
+	free(line);
+	if (!c->in_quotes && words_split(text, &word, &err) == 0) {
+		prefix = word.n > 0 ? word.v[0] : "";
+	}
+	shell_complete(current->cli, &before, prefix, collect, c);
+	words_fini(&word);
+	words_fini(&before);
+}
+
 /* readline hands candidates out one by one; they are all made at the first call. */
 static char *
 next_candidate(const char *text, int state)
@@ -69,23 +93,12 @@ next_candidate(const char *text, int state)
 	static size_t next;
 
 	if (state == 0) {
-		struct cfs_err err = CFS_ERR_INIT;
-		struct words before, word;
-		char *line = strndup(rl_line_buffer, (size_t)(rl_point - (int)strlen(text)));
-
 		free(c.v);
-		c = (struct candidates){0};
+		c = (struct candidates){.in_quotes = rl_completion_quote_character != 0};
 		next = 0;
-		if (line != NULL && words_split(line, &before, &err) == 0) {
-			if (words_split(text, &word, &err) == 0) {
-				shell_complete(current->cli, &before, word.n > 0 ? word.v[0] : "",
-					       collect, &c);
-				words_fini(&word);
-			}
-			words_fini(&before);
-		}
-		free(line);
+		fill(&c, text);
 		rl_completion_append_character = c.n == 1 && c.one_directory ? '\0' : ' ';
+		rl_completion_suppress_quote = c.n == 1 && c.one_directory;
 	}
 	/* The strings go to readline, which frees them. */
 	return next < c.n ? c.v[next++] : NULL;
@@ -148,7 +161,7 @@ shell_completion_install(struct shell *sh)
 	rl_readline_name = "cfs";
 	rl_completer_word_break_characters = (char *)(uintptr_t)breaks;
 	rl_char_is_quoted_p = is_quoted;
-	rl_completer_quote_characters = "";
+	rl_completer_quote_characters = "'\"";
 	rl_attempted_completion_function = attempt;
 	rl_completion_display_matches_hook = show_matches;
 }
@@ -168,60 +181,82 @@ history_file(void)
 	return buf_take(&path, NULL);
 }
 
+/* Reads what was typed before, makes the file if there is none (what people type is theirs alone), and keeps it short. */
 static void
-remember(const char *line)
+history_begin(const char *file)
+{
+	int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd >= 0) {
+		close(fd);
+	}
+	using_history();
+	stifle_history(HISTORY_MAX);
+	read_history(file);
+	history_truncate_file(file, HISTORY_MAX);
+}
+
+/* Each line goes to the file at once: several shells may run, and any may be killed. */
+static void
+remember(const char *line, const char *file)
 {
 	HIST_ENTRY *last =
 	    history_length > 0 ? history_get(history_base + history_length - 1) : NULL;
 
-	if (line[strspn(line, " \t")] != '\0' && line[0] != ' ' &&
-	    (last == NULL || strcmp(last->line, line) != 0)) {
-		add_history(line);
+	if (line[strspn(line, " \t")] == '\0' || line[0] == ' ' ||
+	    (last != NULL && strcmp(last->line, line) == 0)) {
+		return;
+	}
+	add_history(line);
+	if (file != NULL) {
+		append_history(1, file);
 	}
 }
 
 /* ---- the loop ---- */
 
-/* "alice@host:/docs> ", the own tree as "~". */
+/* "alice@host:~/docs> ", with " !" when the last command failed. */
 static void
 make_prompt(struct shell *sh, char *buf, size_t size)
 {
 	struct cfs_err err = CFS_ERR_INIT;
 	struct remote r;
-	struct cfs *c;
+	const char *user;
+	char *shown;
+	size_t n;
+	bool own;
 
-	if (remote_default(sh->cli, &c, &err) != 0 || remote_open(sh->cli, "", &r, &err) != 0) {
+	if (remote_open(sh->cli, "", &r, &err) != 0) {
 		snprintf(buf, size, "cfs (not connected)> ");
 		return;
 	}
-	{
-		const char *user = cfs_whoami(c)->user;
-		size_t n = strlen(user);
-		bool own = strncmp(r.path + 1, user, n) == 0 &&
-			   (r.path[n + 1] == '\0' || r.path[n + 1] == '/');
-		char *shown = out_escape(own ? r.path + 1 + n : r.path);
-
-		snprintf(buf, size, "cfs:%s%s%s> ", own ? "~" : "", shown != NULL ? shown : "",
-			 sh->last != 0 ? " !" : "");
-		free(shown);
-	}
+	user = cfs_whoami(r.c)->user;
+	n = strlen(user);
+	own = strncmp(r.path + 1, user, n) == 0 && (r.path[n + 1] == '\0' || r.path[n + 1] == '/');
+	shown = out_escape(own ? r.path + 1 + n : r.path);
+	snprintf(buf, size, "%s@%s:%s%.300s%s> ", user, remote_host(sh->cli, r.c), own ? "~" : "",
+		 shown != NULL ? shown : "", sh->last != 0 ? " !" : "");
+	free(shown);
 	remote_fini(&r);
 }
 
 static void on_line(char *line);
 
+/* What happened meanwhile, then the prompt. */
 static void
 prompt_again(struct shell *sh)
 {
-	char prompt[512];
+	char prompt[600];
 	struct cfs_err err = CFS_ERR_INIT;
 	struct cfs *c;
 
+	interrupt_begin();
 	if (remote_default(sh->cli, &c, &err) == 0) {
 		notices_print(sh->cli, c, sh->cli->out, NULL, &err);
 		fflush(sh->cli->out);
 	}
 	make_prompt(sh, prompt, sizeof prompt);
+	interrupt_end();
 	rl_callback_handler_install(prompt, on_line);
 }
 
@@ -237,9 +272,10 @@ on_line(char *line)
 		sh->done = true;
 		return;
 	}
-	remember(line);
+	remember(line, sh->history);
 	shell_line(sh, line);
 	free(line);
+	sh->done = sh->done || interrupt_ended() != 0;
 	if (!sh->done) {
 		prompt_again(sh);
 	}
@@ -262,7 +298,6 @@ drop_line(void)
 void
 shell_interactive(struct shell *sh)
 {
-	char *file = history_file();
 	struct pollfd fds[2] = {
 	    {.fd = STDIN_FILENO, .events = POLLIN},
 	    {.fd = interrupt_fd(), .events = POLLIN},
@@ -270,17 +305,16 @@ shell_interactive(struct shell *sh)
 
 	shell_completion_install(sh);
 	rl_catch_signals = 0;
-	using_history();
-	stifle_history(HISTORY_MAX);
-	if (file != NULL) {
-		read_history(file);
+	sh->history = history_file();
+	if (sh->history != NULL) {
+		history_begin(sh->history);
 	}
 	prompt_again(sh);
-	while (!sh->done) {
+	while (!sh->done && interrupt_ended() == 0) {
 		if (poll(fds, 2, -1) < 0 && errno != EINTR) {
 			break;
 		}
-		if (fds[1].revents != 0) {
+		if (fds[1].revents != 0 && interrupt_ended() == 0) {
 			drop_line();
 		}
 		if (fds[0].revents != 0) {
@@ -289,9 +323,6 @@ shell_interactive(struct shell *sh)
 		fds[0].revents = fds[1].revents = 0;
 	}
 	rl_callback_handler_remove();
-	if (file != NULL) {
-		write_history(file);
-		chmod(file, 0600);
-	}
-	free(file);
+	free(sh->history);
+	sh->history = NULL;
 }

@@ -45,6 +45,9 @@ make_line(const char *user, const struct m_admin_invite_rep *rep, char line[INVI
 	rc = hostport_parse(address, CFS_PORT, invite.url.host, &invite.url.port, err);
 	if (rc)
 		return rc;
+	if (invite.url.port == 0)
+		return err_set(err, CFS_ECONFIG,
+			       "listen has port 0: start the daemon, which then knows its port");
 	(void)snprintf(invite.url.user, sizeof(invite.url.user), "%s", user);
 	memcpy(invite.secret, rep->secret.p, rep->secret.len);
 	invite.secret[rep->secret.len] = '\0';

@@ -67,17 +67,17 @@ admin_config(struct admin *a, struct cfs_err *err)
 	return config_load(a->config_path, a->json ? NULL : print_error, NULL, &a->config, err);
 }
 
-/* Says what went wrong, with --json on standard output. Returns the exit code. */
+/* Says what went wrong on standard error, with --json as an object. Returns the exit code. */
 static int
 fail(const struct admin *a, const struct cfs_err *err, bool printed)
 {
+	int exit_code = err_exit_code(err->code);
+
 	if (a->json)
-		(void)output_json(json_pack("{s:s, s:o}", "error", err_name(err->code), "message",
-					    output_str(str_from(err->text))),
-				  NULL);
+		output_json_error(err_name(err->code), exit_code, err->text);
 	else if (!printed)
 		(void)fprintf(stderr, "cfsadm: %s\n", err->text);
-	return err_exit_code(err->code);
+	return exit_code;
 }
 
 static const struct admin_cmd *

@@ -21,6 +21,18 @@ output_json(json_t *object, struct cfs_err *err)
 	return 0;
 }
 
+void
+output_json_error(const char *name, int exit_code, const char *message)
+{
+	json_t *o = json_pack("{s:s, s:i, s:o}", "error", name, "exit_code", exit_code, "message",
+			      output_str(str_from(message)));
+
+	if (o)
+		(void)json_dumpf(o, stderr, JSON_COMPACT);
+	(void)fputc('\n', stderr);
+	json_decref(o);
+}
+
 json_t *
 output_str(struct str s)
 {

@@ -13,6 +13,9 @@
 /* Prints one object on one line of stdout and releases it; NULL (it could not be made) is CFS_ENOMEM. */
 int output_json(json_t *object, struct cfs_err *err);
 
+/* Prints an error as one object on one line of stderr, as cfs does. */
+void output_json_error(const char *name, int exit_code, const char *message);
+
 /* A string value of any bytes: names here are checked to be plain, others are made valid UTF-8. NULL when memory is out. */
 json_t *output_str(struct str s);
 

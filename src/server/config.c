@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "net/addr.h"
 
 static const char *const log_levels[] = {"error", "warn", "notice", "info", "debug", NULL};
 static const char *const access_values[] = {"shared", "private", NULL};
@@ -157,24 +158,41 @@ config_print_sample(FILE *f)
 	conf_print_sample(f, &table);
 }
 
+/* What the table cannot say of a value. */
+static int
+check_values(const struct config *c, const char *path, struct cfs_err *err)
+{
+	char host[HOST_SIZE];
+	uint16_t port;
+
+	if (!c->path || c->path[0] == '\0')
+		return err_set(err, CFS_ECONFIG, "%s: [store] path is missing", path);
+	if (c->address && hostport_parse(c->address, CFS_PORT, host, &port, err)) {
+		err_wrap(err, "%s: [server] address", path);
+		err->code = CFS_ECONFIG;
+		return CFS_ECONFIG;
+	}
+	return 0;
+}
+
 int
 config_load(const char *path, conf_error_fn *on_error, void *arg, struct config **out,
 	    struct cfs_err *err)
 {
 	struct config *c = calloc(1, sizeof(*c));
+	struct cfs_err wrong = CFS_ERR_INIT;
 	int rc;
 
 	*out = NULL;
 	if (!c)
 		return err_code(err, CFS_ENOMEM);
 	rc = conf_parse_file(&c->owner, path, &table, c, on_error, arg, err);
-	if (rc == 0 && !c->path) {
-		struct cfs_err missing = CFS_ERR_INIT;
-
-		rc = err_set(&missing, CFS_ECONFIG, "%s: [store] path is missing", path);
-		err_set(err, rc, "%s", missing.text);
-		if (on_error)
-			on_error(arg, missing.text);
+	if (rc == 0) {
+		rc = check_values(c, path, &wrong);
+		if (rc && on_error)
+			on_error(arg, wrong.text);
+		if (rc)
+			err_set(err, rc, "%s", wrong.text);
 	}
 	if (rc) {
 		config_free(c);

@@ -206,14 +206,14 @@ reload(struct hub *h)
 		log_error("the settings stay as they were: %s", err.text);
 		return;
 	}
-	if (!same_text(fresh->path, h->config->path) ||
-	    !same_text(fresh->listen, h->config->listen) ||
-	    !same_text(fresh->admin_socket, h->config->admin_socket)) {
-		log_error("the settings stay as they were: [store] path, [server] listen and "
-			  "admin_socket only change with a restart");
+	if (!same_text(fresh->path, h->config->path)) {
+		log_error("the settings stay as they were: another [store] path needs a restart");
 		config_free(fresh);
 		return;
 	}
+	if (!same_text(fresh->listen, h->config->listen) ||
+	    !same_text(fresh->admin_socket, h->config->admin_socket))
+		log_warn("[server] listen and admin_socket change with the next restart");
 	if (config_apply_log(fresh, "cfsd", &err))
 		log_error("%s", err.text);
 	config_free(h->config);

@@ -11,7 +11,7 @@
 #define SYNC_MS 500
 
 /* Cleaning: this often, and sooner when there were many commits, so that the log is checkpointed while it is short. */
-#define KEEP_NS      (10 * (uint64_t)NS_PER_S)
+#define KEEP_NS      (5 * (uint64_t)NS_PER_S)
 #define KEEP_COMMITS 2000u
 #define STEP_MS      50u
 #define STEPS_MAX    10

@@ -22,7 +22,8 @@ reply_text(int code, const struct cfs_err *err)
 		return err_text(code);
 	if (!is_internal(code))
 		return err->text;
-	log_error("%s", err->text);
+	if (strcmp(err->text, err_text(code)) != 0)
+		log_error("%s", err->text);
 	return err_text(code);
 }
 

@@ -120,6 +120,7 @@ test_errors(void **state)
 	expect_error("[store]\npath = /x\n[limits]\nconnections = many\n", ":4:");
 	expect_error("[store]\npath = /x\n[limits]\nconnections = 0\n", ":4:");
 	expect_error("[store]\npath = /x\n[timeouts]\nsignin = 5 apples\n", ":4:");
+	expect_error("[store]\npath = /x\n[server]\naddress = a:99999\n", "[server] address");
 	expect_error("[store]\npath = /x\n[sore]\npath = /y\n", "sore");
 }
 

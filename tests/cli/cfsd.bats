@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The daemon: settings, signals, limits, its end, and cfsadm with and without it.
+
+load ../lib/cfs
+
+setup() {
+	test_begin
+	require_tool cfsd cfsadm cfs
+}
+
+sessions() {
+	pgrep -c -P "$SERVER_PID"
+}
+
+# A connection that stays, as NAME: its shell reads from fd 9.
+stay() {
+	mkfifo "$T/stay-$1"
+	as "$1" cfs shell <"$T/stay-$1" >"$T/stay-$1.out" 2>&1 3>&- 9>&- &
+	exec 9>"$T/stay-$1"
+	echo ls >&9
+	wait_until 10 has_session "$1"
+}
+
+has_session() {
+	admin status --json | grep -q "\"user\":\"$1\""
+}
+
+@test "settings with errors name file and line, and all of them" {
+	printf '%s\n' '[store]' "path = $T/store" '[server]' 'lisen = x' '[limits]' 'connections = many' >bad.conf
+	run -2 cfsd -c bad.conf --check-config
+	[[ $output == *bad.conf:4:*lisen* ]]
+	[[ $output == *bad.conf:6:*connections* ]]
+	run -2 cfsadm -c bad.conf status
+	run -3 cfsd -c missing.conf
+	printf '%s\n' '[store]' "path = $T/store" >good.conf
+	run -0 cfsd -c good.conf --check-config
+	run -3 cfsd -c good.conf
+	run -2 cfsd --no-such-option
+}
+
+@test "a second server on the store refuses, and the first goes on" {
+	start_server
+	run -1 cfsd -c cfsd.conf
+	[[ $output == *'in use by another process'* ]]
+	admin status --json
+	stop_server
+}
+
+@test "init makes a store once; its fingerprint is the server's" {
+	printf '%s\n' '[server]' 'listen = 127.0.0.1:0' '[store]' "path = $T/store" >cfsd.conf
+	run -0 --separate-stderr admin init
+	[ "${#lines[@]}" -eq 1 ]
+	fingerprint=$output
+	run -6 admin init
+	run -0 admin status --json
+	[[ $output == *"\"fingerprint\":\"$fingerprint\""* ]]
+	[[ $output == *'"running":false'* ]]
+	start_server
+	run -0 admin status --json
+	[[ $output == *"\"fingerprint\":\"$fingerprint\""* ]]
+	[[ $output == *'"running":true'* ]]
+	[[ $output == *"\"port\":${SERVER_ADDRESS##*:}"* ]]
+}
+
+@test "users and invites, with a daemon and without" {
+	start_server
+	stop_server
+	echo 'a password' >pw
+	admin user add bob --password-file pw
+	run -6 admin user add bob
+	start_server
+	run -0 admin user list --json
+	[[ $output == *'"name":"bob"'* ]]
+	run -0 --separate-stderr admin invite alice
+	[ "${#lines[@]}" -eq 1 ]
+	[[ $output == cfs://alice@$SERVER_ADDRESS/#* ]]
+	run -3 admin invite --device carol
+	run -3 admin user disable carol
+	run -2 admin user dance bob
+	run -2 --separate-stderr admin --json user dance bob
+	# shellcheck disable=SC2154
+	[[ $stderr == *'"error":"USAGE"'* ]]
+	run -0 admin fsck
+}
+
+@test "HUP takes good settings, and keeps the old ones when the file is bad" {
+	start_server
+	echo 'log_level = nonsense' >>cfsd.conf
+	kill -HUP "$SERVER_PID"
+	wait_until 10 grep -q 'settings stay as they were' server.log
+	grep -q 'cfsd.conf:.*log_level' server.log
+	server_is_alive
+	sed -i '$d' cfsd.conf
+	printf '%s\n' '[limits]' 'connections = 1' >>cfsd.conf
+	kill -HUP "$SERVER_PID"
+	wait_until 10 grep -q 'settings read again' server.log
+	new_user alice
+	stay alice
+	run -5 as alice cfs --timeout 2 ls
+	grep -q 'too many connections' server.log
+}
+
+@test "TERM says goodbye, finishes, and leaves nothing behind" {
+	start_server
+	new_user alice
+	stay alice
+	[ "$(sessions)" -ge 2 ]
+	pids=$(pgrep -P "$SERVER_PID")
+	stop_server
+	for pid in $pids; do
+		run ! kill -0 "$pid"
+	done
+	[ ! -e store/admin.sock ]
+	exec 9>&-
+}
+
+@test "sessions and keeper die with the hub, and the next server starts at once" {
+	start_server
+	new_user alice
+	stay alice
+	pids=$(pgrep -P "$SERVER_PID")
+	kill_server -9
+	for pid in $pids; do
+		wait_until 5 eval "! kill -0 $pid"
+	done
+	start_server
+	run -0 as alice cfs ls
+	exec 9>&-
+}
+
+@test "a session that dies takes nobody along" {
+	start_server
+	new_user alice
+	new_user bob
+	stay alice
+	victim=$(admin status --json | grep -o '"pid":[0-9]*,"user":"alice"' | grep -o '[0-9]*' | head -n 1)
+	kill -SEGV "$victim"
+	wait_until 10 grep -q "process $victim died of signal 11" server.log
+	run -0 as bob cfs ls
+	exec 9>&-
+}
+
+@test "what never signs in is closed, and is limited in number" {
+	start_server '[timeouts]' 'signin = 1s' '[limits]' 'unauthenticated = 2'
+	port=${SERVER_ADDRESS##*:}
+	for fd in 5 6 7; do
+		eval "exec $fd<>/dev/tcp/127.0.0.1/$port"
+	done
+	# The third is closed at once, the others when their time is over.
+	run timeout 5 cat <&7
+	[ "$status" -ne 124 ]
+	run timeout 5 cat <&5
+	[ "$status" -ne 124 ]
+	run timeout 5 cat <&6
+	[ "$status" -ne 124 ]
+	exec 5>&- 6>&- 7>&-
+	new_user alice
+}
+
+@test "garbage on the port harms nobody" {
+	start_server
+	port=${SERVER_ADDRESS##*:}
+	for _ in 1 2 3; do
+		head -c 100000 /dev/urandom 2>/dev/null >"/dev/tcp/127.0.0.1/$port" || true
+	done
+	printf 'GET / HTTP/1.0\r\n\r\n' >"/dev/tcp/127.0.0.1/$port"
+	new_user alice
+	server_is_alive
+}

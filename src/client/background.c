@@ -56,6 +56,8 @@ background_main(void *arg)
 		} else if (c->link.stream != NULL && now_mono_ns() >= heartbeat_due_ns(c)) {
 			conn_ping(c);
 			c->tx_ns = now_mono_ns();
+			bufs_trim(&c->read_bufs);
+			bufs_trim(&c->write_bufs);
 		} else {
 			sleep_until(c, c->link.stream != NULL
 					   ? heartbeat_due_ns(c)

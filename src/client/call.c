@@ -277,6 +277,8 @@ call_start(struct call *k, struct cfs_err *err)
 
 	pthread_mutex_lock(&c->lock);
 	int rc = start_locked(k, err);
+	if (rc == 0 && !k->lazy && c->waiters == NULL)
+		background_nudge(c);
 	pthread_mutex_unlock(&c->lock);
 	return rc;
 }
@@ -302,6 +304,7 @@ await_locked(struct call *k, struct cfs_err *err)
 	struct waiter w;
 
 	waiter_init(&w, k->c, call_is_done, k, -1);
+	w.eager = true;
 	k->waiter = &w;
 	int rc = conn_wait(k->c, &w, err);
 	k->waiter = NULL;

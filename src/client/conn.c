@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "base/time.h"
 #include "client/call.h"
+#include "client/file.h"
 
 int
 conn_init(struct cfs *c, struct cfs_err *err)
@@ -33,6 +34,8 @@ conn_init(struct cfs *c, struct cfs_err *err)
 	bucket_init(&c->tx_bucket, c->options.bwlimit);
 	bucket_init(&c->rx_bucket, c->options.bwlimit);
 	changes_init(&c->changes);
+	c->read_bufs.size = FILE_SEGMENT;
+	c->write_bufs.size = CFS_BLOB_MAX;
 	return 0;
 }
 
@@ -40,6 +43,8 @@ void
 conn_fini(struct cfs *c)
 {
 	fd_close(&c->wake_fd);
+	bufs_trim(&c->read_bufs);
+	bufs_trim(&c->write_bufs);
 	pthread_cond_destroy(&c->thread_cond);
 	pthread_mutex_destroy(&c->lock);
 }

@@ -23,6 +23,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "client/bucket.h"
+#include "client/bufs.h"
 #include "client/cfs.h"
 #include "client/changes.h"
 #include "client/link.h"
@@ -38,6 +39,8 @@ struct waiter {
 	bool (*ready)(void *arg); /* asked locked */
 	void *arg;
 	int fd; /* also awaited: ready() is asked again when it becomes readable; -1: none */
+	bool
+	    eager; /* goes on at its first news; else all answers that are there are handled first */
 	unsigned interrupts; /* c->interrupts from which on an interruption counts */
 	pthread_cond_t cond;
 	struct waiter *next, **prev;
@@ -106,6 +109,8 @@ struct cfs {
 	pthread_cond_t thread_cond;
 
 	struct cfs_file *files; /* open ones */
+	struct bufs read_bufs;  /* of FILE_SEGMENT */
+	struct bufs write_bufs; /* of CFS_BLOB_MAX */
 	size_t file_bytes;      /* blobs of theirs under way */
 	unsigned file_watchers; /* threads that wait for one of their answers */
 

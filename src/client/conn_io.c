@@ -244,8 +244,6 @@ conn_submit(struct cfs *c, struct call *k)
 		/* Those before it were given up: this one may try at once. */
 		if (c->down_ns == 0)
 			c->retry_ns = 0;
-		if (c->waiters == NULL)
-			background_nudge(c);
 		return;
 	}
 	conn_queue(c, k);
@@ -255,8 +253,6 @@ conn_submit(struct cfs *c, struct call *k)
 	/* What the socket did not take is the leader's to send; one in poll() does not know yet. */
 	if (conn_has_output(c) && c->leader != NULL && c->link.stream != NULL)
 		conn_kick(c);
-	if (c->waiters == NULL)
-		background_nudge(c);
 }
 
 void
@@ -465,11 +461,18 @@ rx_one(struct cfs *c)
 	return c->link.stream != NULL;
 }
 
+/* The leader's own answer is in, and it is in a hurry: what else has arrived is for the next one. */
+static bool
+leader_is_done(const struct cfs *c)
+{
+	return c->leader != NULL && c->leader->eager && c->leader->ready(c->leader->arg);
+}
+
 void
 conn_input(struct cfs *c)
 {
 	for (int i = 0; i < RX_FRAMES && c->link.stream != NULL; i++) {
-		if (!bucket_open(&c->rx_bucket, c->rx_ns) || !rx_one(c))
+		if (!bucket_open(&c->rx_bucket, c->rx_ns) || !rx_one(c) || leader_is_done(c))
 			return;
 	}
 }

@@ -29,7 +29,8 @@
 /* A piece of the file that was asked for ahead of its reader. */
 struct segment {
 	struct segment *next; /* by offset */
-	struct cfs_file *f;
+	struct cfs *c;
+	struct cfs_file *f; /* not once it is dropped */
 	struct call *call; /* NULL: answered */
 	uint64_t offset;
 	size_t asked, len; /* len: bytes that came; less at the end of the file */
@@ -51,6 +52,7 @@ struct cfs_file {
 
 	pthread_mutex_t write_lock;
 	unsigned char *gather; /* contiguous bytes that were not sent */
+	bool filled; /* the gathered bytes before were a whole blob: the program goes on writing */
 	size_t gather_len, gather_cap;
 	uint64_t gather_offset;
 

@@ -93,8 +93,13 @@ read_request(const struct cfs_file *f, uint64_t offset, size_t size)
 static void
 segment_free(struct segment *s)
 {
+	struct cfs *c = s->c;
+
 	call_free_locked(s->call);
-	free(s->data);
+	if (s->asked > FILE_SEGMENT / 2)
+		bufs_put(&c->read_bufs, s->data);
+	else
+		free(s->data);
 	free(s);
 }
 
@@ -154,7 +159,8 @@ segment_ask(struct cfs_file *f, uint64_t offset, size_t size)
 
 	if (s == NULL)
 		return CFS_ENOMEM;
-	s->data = malloc(size);
+	s->c = f->c;
+	s->data = size > FILE_SEGMENT / 2 ? bufs_get(&f->c->read_bufs) : malloc(size);
 	if (s->data == NULL || call_new_locked(f->c, OP_READ, &req, &s->call, NULL) < 0) {
 		free(s->data);
 		free(s);
@@ -268,9 +274,12 @@ segment_copy(struct cfs_file *f, struct segment *s, unsigned char *buf, size_t s
 		size_t at = (size_t)(offset - s->offset);
 
 		n = at < s->len ? (ssize_t)min_size(size, s->len - at) : 0;
+		/* It is held, so that nobody frees it meanwhile. */
+		pthread_mutex_unlock(&c->lock);
 		memcpy(buf, s->data + at, (size_t)n);
+		pthread_mutex_lock(&c->lock);
 		s->used += (size_t)n;
-		if (n > 0 && s->used >= s->len && s->len == s->asked)
+		if (n > 0 && s->used >= s->len && s->len == s->asked && !s->dropped)
 			segment_drop(f, s);
 	}
 	segment_release(s);

@@ -48,7 +48,7 @@ struct sent_blob {
 	struct cfs *c;
 	struct outblob *blob;
 	unsigned char *data;
-	size_t size;
+	size_t size, cap;
 };
 
 static void
@@ -68,7 +68,10 @@ sent_blob_answered(struct call *k)
 		conn_wake_all(c);
 	outblob_unref(b->blob);
 	call_free_locked(k);
-	free(b->data);
+	if (b->cap == CFS_BLOB_MAX)
+		bufs_put(&c->write_bufs, b->data);
+	else
+		free(b->data);
 	free(b);
 }
 
@@ -124,6 +127,8 @@ send_blob(struct cfs_file *f, struct outblob **blob_out, struct cfs_err *err)
 	b->c = c;
 	b->data = f->gather;
 	b->size = f->gather_len;
+	b->cap = f->gather_cap;
+	f->filled = f->gather_len > CFS_BLOB_MAX / 2;
 	call_borrow_bulk(k, b->data, b->size);
 	k->owner = b;
 	k->done = sent_blob_answered;
@@ -212,6 +217,26 @@ file_send_gathered(struct cfs_file *f, bool durable, struct cfs_err *err)
 /* ---- gathering */
 
 static int
+grow_whole(struct cfs_file *f)
+{
+	struct cfs *c = f->c;
+	unsigned char *p;
+
+	pthread_mutex_lock(&c->lock);
+	p = bufs_get(&c->write_bufs);
+	pthread_mutex_unlock(&c->lock);
+	if (p == NULL)
+		return CFS_ENOMEM;
+	if (f->gather_len > 0)
+		memcpy(p, f->gather, f->gather_len);
+	free(f->gather);
+	f->gather = p;
+	f->gather_cap = CFS_BLOB_MAX;
+	return 0;
+}
+
+/* Small for a small file; whole at once where a whole blob will come, since growing copies. */
+static int
 grow_gather(struct cfs_file *f, size_t need)
 {
 	size_t cap = max_size(f->gather_cap, GATHER_MIN);
@@ -219,6 +244,8 @@ grow_gather(struct cfs_file *f, size_t need)
 
 	if (need <= f->gather_cap)
 		return 0;
+	if (f->filled || need > CFS_BLOB_MAX / 4)
+		return grow_whole(f);
 	while (cap < need)
 		cap *= 2;
 	p = realloc(f->gather, cap);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,7 +138,11 @@ store_idle(struct store *s)
 		s->db = NULL;
 	}
 	(void)pthread_mutex_unlock(&s->db_lock);
+	if (db == NULL)
+		return;
 	db_close(db);
+	/* An idle session is to be small; what the page cache was stays with the allocator else. */
+	(void)malloc_trim(0);
 }
 
 void

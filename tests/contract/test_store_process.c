@@ -213,6 +213,50 @@ a_writer_that_dies_leaves_nothing(void **state)
 	st_check(t);
 }
 
+struct waiter {
+	struct store *s;
+	_Atomic uint64_t commit;
+	_Atomic bool stop;
+	_Atomic int rc;
+};
+
+static void *
+wait_for_commits(void *arg)
+{
+	struct waiter *w = arg;
+
+	while (!w->stop && w->rc == 0)
+		w->rc = store_sync(w->s, w->commit, NULL);
+	return NULL;
+}
+
+static void
+any_thread_waits_for_the_disk(void **state)
+{
+	struct storetest *t = *state;
+	struct waiter w = {.s = t->s};
+	pthread_t threads[2];
+	char name[16];
+
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, wait_for_commits, &w), 0);
+	for (unsigned i = 0; i < 200; i++) {
+		(void)snprintf(name, sizeof(name), "f%u", i);
+		st_need_ino(t);
+		st_begin(t);
+		assert_int_equal(st_put(t, t->home, name, "x", 1, NULL), 0);
+		w.commit = st_commit(t);
+		if (i % 3 == 0)
+			store_idle(t->s);
+	}
+	w.stop = true;
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_int_equal(w.rc, 0);
+	assert_int_equal(store_sync(t->s, store_last_commit(t->s), NULL), 0);
+	assert_true(t->shared->durable == store_last_commit(t->s));
+}
+
 static void
 after_a_failed_flush_nothing_is_written(void **state)
 {
@@ -337,6 +381,7 @@ main(void)
 	    TEST(the_lock_is_held_by_the_last_process_that_has_it),
 	    TEST(processes_write_at_once),
 	    TEST(a_writer_that_dies_leaves_nothing),
+	    TEST(any_thread_waits_for_the_disk),
 	    TEST(after_a_failed_flush_nothing_is_written),
 	    TEST(a_long_listing_sees_each_entry_once),
 	};

@@ -251,34 +251,51 @@ change_begin(struct store *s, const struct stream_state *st, uint64_t seq, uint6
 	return db_savepoint(s->db, err);
 }
 
-int
-change_end(struct store *s, const struct stream_state *st, uint64_t seq, int status,
-	   struct bytes_view reply, struct cfs_err *err)
+/* Back to where the change began, in the database and in what is known of it here. */
+static int
+undo(struct store *s, int status, struct cfs_err *err)
+{
+	int rc = db_savepoint_rollback(s->db, err);
+
+	s->usage = s->usage_saved;
+	s->path_dir = 0;
+	/* The range may have been reserved inside what was undone. */
+	if (s->numbers_fresh)
+		s->next_number = s->end_number = 0;
+	/* No space, and not because content is refused: the engine found the disk full, and may have given up everything. */
+	if (status == CFS_ENOSPC && !s->content_refused) {
+		space_exhausted(s);
+		if (rc != 0)
+			rc = err_code(err, CFS_ENOSPC);
+	}
+	return rc;
+}
+
+static int
+store_answer(struct store *s, const struct stream_state *st, uint64_t seq, int status,
+	     struct bytes_view reply, struct cfs_err *err)
 {
 	static const struct db_sql sql = {
 	    "INSERT INTO answer (stream, seq, status, reply) VALUES (?1, ?2, ?3, ?4)"};
-	struct db_stmt *q;
-	int rc;
+	struct db_stmt *q = db_use(s->db, &sql, err);
 
-	if (status == 0) {
-		rc = db_savepoint_release(s->db, err);
-	} else {
-		rc = db_savepoint_rollback(s->db, err);
-		s->usage = s->usage_saved;
-		s->path_dir = 0;
-		/* The range may have been reserved inside what was undone. */
-		if (s->numbers_fresh)
-			s->next_number = s->end_number = 0;
-	}
-	if (rc != 0)
-		return rc;
-	q = db_use(s->db, &sql, err);
 	bind_id(q, 1, &st->stream);
 	db_bind_u64(q, 2, seq);
 	db_bind_i64(q, 3, status);
 	db_bind_blob(q, 4, reply.data, reply.len);
-	rc = db_run(q, err);
-	if (rc < 0)
+	int rc = db_run(q, err);
+	return rc < 0 ? rc : 0;
+}
+
+int
+change_end(struct store *s, const struct stream_state *st, uint64_t seq, int status,
+	   struct bytes_view reply, struct cfs_err *err)
+{
+	int rc = status == 0 ? db_savepoint_release(s->db, err) : undo(s, status, err);
+
+	if (rc == 0)
+		rc = store_answer(s, st, seq, status, reply, err);
+	if (rc != 0)
 		return rc;
 	s->stream.last_seq = seq;
 	s->stream.dirty = true;

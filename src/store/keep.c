@@ -133,7 +133,7 @@ expire_rows(struct store *s, unsigned *count_out, struct cfs_err *err)
 	    {{"DELETE FROM stream WHERE seen < ?1"}, STREAM_NS},
 	    {{"DELETE FROM invite WHERE expires < ?1"}, INVITE_NS},
 	    {{"DELETE FROM event WHERE id IN (SELECT id FROM event WHERE time < ?1"
-	      " AND (kind <> 1 OR seen <> 0 OR owner = person) ORDER BY id LIMIT 64)"},
+	      " AND (kind <> 1 OR seen <> 0 OR owner = person) ORDER BY time LIMIT 64)"},
 	     EVENT_NS},
 	};
 	int rc = 0;

@@ -86,6 +86,7 @@ static const char tables[] =
     " ino INTEGER NOT NULL, version INTEGER NOT NULL, bytes INTEGER NOT NULL,"
     " duration INTEGER NOT NULL, result INTEGER NOT NULL, complete INTEGER NOT NULL,"
     " seen INTEGER NOT NULL);"
+    "CREATE INDEX event_time ON event (time);"
     "CREATE INDEX event_receipt ON event (owner, id) WHERE kind = 1;"
     "CREATE INDEX event_download ON event (ino, person) WHERE kind = 1;";
 

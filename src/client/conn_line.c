@@ -84,7 +84,8 @@ make_line(struct cfs *c, const struct m_stream_attach_req *attach,
 {
 	struct link_terms terms;
 	struct cfs_identity who = c->who;
-	uint64_t limit = c->options.timeout_ms < 10000 ? c->options.timeout_ms : 10000;
+	/* One attempt is no longer than all of them may be, or the calls that wait would outlive their time by far. */
+	uint64_t limit = min_u64(c->options.timeout_ms, max_u64(c->options.reconnect_ms, 1000));
 	uint64_t deadline = deadline_from_ms((int64_t)limit);
 	int rc = link_open(c->dialer, deadline, out, err);
 

@@ -4,6 +4,7 @@
 
 #include "clienttest.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,7 @@ every_border(void **state)
 
 struct tally {
 	unsigned done, failed;
+	int code; /* of the last one that failed */
 	uint64_t progress;
 };
 
@@ -48,6 +50,7 @@ on_done(void *arg, const struct cfs_xfer_done *d)
 	t->done++;
 	if (d->code < 0) {
 		t->failed++;
+		t->code = d->code;
 		print_message("%s: %s\n", d->remote, d->text);
 	}
 }
@@ -222,6 +225,118 @@ cut_for_good(void **state)
 	cfs_close(c);
 }
 
+/* The folder of the test's server, for targets. */
+static void
+target_path(void **state, char path[300])
+{
+	(void)snprintf(path, 300, "%s/out", ((struct clienttest *)*state)->server->folder);
+	assert_true(mkdir(path, 0700) == 0 || errno == EEXIST);
+	(void)strcat(path, "/target");
+}
+
+static void
+expect_empty_folder(const char *file)
+{
+	char command[400];
+
+	(void)snprintf(command, sizeof(command), "test -z \"$(ls -A '%.*s')\"",
+		       (int)(strlen(file) - strlen("/target")), file);
+	assert_int_equal(system(command), 0);
+}
+
+struct stopper {
+	struct cfs *c;
+	uint64_t seen;
+};
+
+static void
+stop_in_the_middle(void *arg, uint64_t more)
+{
+	struct stopper *s = arg;
+
+	s->seen += more;
+	cfs_interrupt(s->c);
+}
+
+static void
+interrupted_get_leaves_nothing(void **state)
+{
+	struct cfs *c = client_start(*state, 'a', NULL);
+	struct stopper s = {.c = c};
+	struct cfs_xfer_hooks hooks = {.progress = stop_in_the_middle, .arg = &s};
+	struct cfs_err err = CFS_ERR_INIT;
+	char path[300];
+	struct cfs_get get = {.remote = "f", .local = path};
+	struct cfs_xfer *x;
+
+	target_path(state, path);
+	assert_int_equal(put_bytes(c, "f", 40 * MIB, 1), 0);
+	assert_int_equal(cfs_stat(c, "f", false, &get.attr, &err), 0);
+	assert_int_equal(cfs_xfer_new(c, &hooks, &x, &err), 0);
+	int rc = cfs_xfer_get(x, &get, &err);
+	if (rc == 0)
+		rc = cfs_xfer_finish(x, &err);
+	assert_int_equal(rc, CFS_ECANCELED);
+	assert_true(s.seen > 0 && s.seen < 40 * MIB);
+	expect_empty_folder(path);
+	cfs_xfer_free(x);
+	/* And everything goes on. */
+	expect_content(c, "f", 40 * MIB, 1);
+	cfs_close(c);
+}
+
+static void
+full_disk_is_told(void **state)
+{
+	struct cfs *c = client_start(*state, 'a', NULL);
+	struct tally tally = {0};
+	struct cfs_xfer_hooks hooks = {.done = on_done, .arg = &tally};
+	struct cfs_err err = CFS_ERR_INIT;
+	struct cfs_get get = {.remote = "f", .local = "/dev/full"};
+	struct cfs_xfer *x;
+
+	assert_int_equal(put_bytes(c, "f", 9 * MIB, 1), 0);
+	assert_int_equal(cfs_stat(c, "f", false, &get.attr, &err), 0);
+	assert_int_equal(cfs_xfer_new(c, &hooks, &x, &err), 0);
+	assert_int_equal(cfs_xfer_get(x, &get, &err), 0);
+	assert_int_equal(cfs_xfer_finish(x, &err), CFS_EPARTIAL);
+	assert_int_equal(tally.failed, 1);
+	assert_int_equal(tally.code, CFS_ELOCALSPACE);
+	cfs_xfer_free(x);
+	cfs_close(c);
+}
+
+/* All bytes come from one version: the newest, where the one that was asked for is gone. */
+static void
+changed_meanwhile(void **state)
+{
+	struct cfs *c = client_start(*state, 'a', NULL);
+	struct cfs_err err = CFS_ERR_INIT;
+	char path[300];
+	struct cfs_get get = {.remote = "f", .local = path};
+	struct cfs_file *f;
+	struct cfs_xfer *x;
+	char have[5];
+
+	target_path(state, path);
+	assert_int_equal(put_bytes(c, "f", 9 * MIB, 1), 0);
+	assert_int_equal(cfs_stat(c, "f", false, &get.attr, &err), 0);
+	assert_int_equal(cfs_file_open(c, &get.attr, true, &f, &err), 0);
+	assert_int_equal(cfs_file_pwrite(f, "newer", 5, 6 * MIB, &err), 5);
+	assert_int_equal(cfs_file_close(f, &err), 0);
+	assert_int_equal(cfs_xfer_new(c, NULL, &x, &err), 0);
+	assert_int_equal(cfs_xfer_get(x, &get, &err), 0);
+	if (cfs_xfer_finish(x, &err) < 0)
+		fail_msg("%s", err.text);
+	cfs_xfer_free(x);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, have, 5, 6 * MIB), 5);
+	assert_memory_equal(have, "newer", 5);
+	(void)close(fd);
+	cfs_close(c);
+}
+
 int
 main(void)
 {
@@ -230,6 +345,12 @@ main(void)
 	    cmocka_unit_test_setup_teardown(many_small, clienttest_setup, clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(keeps_holes, clienttest_setup, clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(through_pipes, clienttest_setup, clienttest_teardown),
+	    cmocka_unit_test_setup_teardown(interrupted_get_leaves_nothing, clienttest_setup,
+					    clienttest_teardown),
+	    cmocka_unit_test_setup_teardown(full_disk_is_told, clienttest_setup,
+					    clienttest_teardown),
+	    cmocka_unit_test_setup_teardown(changed_meanwhile, clienttest_setup,
+					    clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(survives_cuts, clienttest_setup, clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(cut_for_good, clienttest_setup, clienttest_teardown),
 	};

@@ -141,6 +141,8 @@ store_idle(struct store *s)
 	if (db == NULL)
 		return;
 	db_close(db);
+	/* An open descriptor would hold the space of a blob that the keeper removes. */
+	blob_idle(s->blobs);
 	/* An idle session is to be small; what the page cache was stays with the allocator else. */
 	(void)malloc_trim(0);
 }

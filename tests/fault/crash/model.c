@@ -71,6 +71,11 @@ draw_op(const struct snapshot *now, struct rng *rng, struct op *op)
 
 	*op = (struct op){.kind = OP_PUT, .file = file, .seed = rng_next(rng) >> 1};
 	op->length = draw_size(rng);
+	/* Some contents come again and again, so that blobs are shared, given up and taken up again. */
+	if (rng_percent(rng, 25)) {
+		op->seed = 1 + rng_below(rng, 8);
+		op->length = 40000 + (unsigned)op->seed * 20000;
+	}
 	if (!now->files[file].exists || kind < 40)
 		return;
 	if (kind < 58) {

@@ -27,6 +27,7 @@ struct bytes {
 	unsigned char *data;
 	struct content_piece pieces[PIECES_MAX];
 	uint32_t stored[PIECES_MAX];
+	bool had[PIECES_MAX]; /* a blob that the store had already */
 	size_t count;
 };
 
@@ -76,6 +77,21 @@ take_id(struct work *w, struct id128 *out)
 	return 0;
 }
 
+/* The id of a blob: one that the store has for the same bytes, else a fresh one. */
+static int
+name_blob(struct work *w, struct content_piece *p, bool *had)
+{
+	struct sha256 hash;
+	int rc = sha256_once(NULL, p->data, p->length, &hash);
+
+	if (rc == 0)
+		rc = content_blob_find(w->s, w->cred.user, &hash, p->length, &p->blob, &w->err);
+	*had = rc == 1;
+	if (rc == 0)
+		rc = take_id(w, &p->blob);
+	return rc < 0 ? rc : 0;
+}
+
 static int
 cut(struct work *w, const struct op *op, struct bytes *b)
 {
@@ -94,7 +110,7 @@ cut(struct work *w, const struct op *op, struct bytes *b)
 		done += p->length;
 		if (p->length <= STORE_INLINE_MAX)
 			p->kind = PIECE_INLINE;
-		else if (take_id(w, &p->blob) != 0)
+		else if (name_blob(w, p, &b->had[b->count - 1]) != 0)
 			return -1;
 	}
 	return 0;
@@ -119,7 +135,8 @@ write_blobs(void *arg)
 		for (size_t j = 0; j < me->bytes[i].count && me->rc == 0; j++) {
 			struct content_piece *p = &me->bytes[i].pieces[j];
 
-			if (p->kind == PIECE_BLOB && turn++ % WRITERS == me->self)
+			if (p->kind == PIECE_BLOB && !me->bytes[i].had[j] &&
+			    turn++ % WRITERS == me->self)
 				me->rc = content_blob_write(me->w->s, &p->blob, p->data, p->length,
 							    &me->bytes[i].stored[j], &me->err);
 		}
@@ -160,7 +177,7 @@ ready(struct work *w, const struct bytes *b)
 		const struct content_piece *p = &b->pieces[i];
 		struct sha256 hash;
 
-		if (p->kind != PIECE_BLOB)
+		if (p->kind != PIECE_BLOB || b->had[i])
 			continue;
 		rc = sha256_once(NULL, p->data, p->length, &hash);
 		if (rc == 0)

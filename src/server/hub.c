@@ -67,12 +67,26 @@ answer_ask(struct hub *h, const struct child *asker, uint32_t index)
 }
 
 static void
+kick_user(struct hub *h, const struct child *asker, const char *user)
+{
+	struct hub_msg m = {.kind = HUB_KICK};
+	struct child *c = children_from(&h->children, 0);
+
+	if (asker->role != CHILD_ADMIN)
+		return;
+	for (; c; c = children_from(&h->children, c->index + 1)) {
+		if (c->role == CHILD_SESSION && strcmp(c->user, user) == 0)
+			tell(c, &m);
+	}
+}
+
+static void
 handle_message(struct hub *h, struct child *child, struct hub_msg *m)
 {
+	m->user[sizeof(m->user) - 1] = '\0';
+	m->device[sizeof(m->device) - 1] = '\0';
 	switch (m->kind) {
 	case HUB_SIGNED_IN:
-		m->user[sizeof(m->user) - 1] = '\0';
-		m->device[sizeof(m->device) - 1] = '\0';
 		memcpy(child->user, m->user, sizeof(child->user));
 		memcpy(child->device, m->device, sizeof(child->device));
 		children_signed_in(&h->children, child);
@@ -82,6 +96,9 @@ handle_message(struct hub *h, struct child *child, struct hub_msg *m)
 		break;
 	case HUB_ASK:
 		answer_ask(h, child, m->index);
+		break;
+	case HUB_KICK_USER:
+		kick_user(h, child, m->user);
 		break;
 	default:
 		log_warn("process %ld sent nonsense", (long)child->pid);

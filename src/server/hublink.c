@@ -51,12 +51,24 @@ hublink_refused(const struct session *s)
 	tell(s, &m);
 }
 
+void
+hublink_kick_user(const struct session *s, const char *user)
+{
+	struct hub_msg m = {.kind = HUB_KICK_USER};
+
+	(void)snprintf(m.user, sizeof(m.user), "%s", user);
+	tell(s, &m);
+}
+
 static void
-drain(struct session *s)
+say_goodbye(struct session *s, uint32_t kind)
 {
 	struct m_goodbye_push push = {.reason = STR_LIT("the server is going down"),
 				      .retry_ms = GOODBYE_RETRY_MS};
 
+	if (kind == HUB_KICK)
+		push = (struct m_goodbye_push){
+		    .reason = STR_LIT("signed out by the server's administrator")};
 	if (s->ending)
 		return;
 	if (frame_write(s->writer, OP_GOODBYE, 0, 0, &msg_goodbye_push, &push, NULL))
@@ -86,8 +98,8 @@ hublink_read(struct session *s)
 	int rc;
 
 	while ((rc = receive(s, &m)) == 1) {
-		if (m.kind == HUB_DRAIN)
-			drain(s);
+		if (m.kind == HUB_DRAIN || m.kind == HUB_KICK)
+			say_goodbye(s, m.kind);
 	}
 	if (rc < 0) {
 		err_set(&err, rc, "the hub is gone");
@@ -111,7 +123,7 @@ hublink_ask(struct session *s, uint32_t index, struct hub_msg *out, struct cfs_e
 		if (rc < 0)
 			return err_set(err, rc, "the hub is gone");
 		if (rc == 1 && out->kind == HUB_DRAIN)
-			drain(s);
+			say_goodbye(s, out->kind);
 		else if (rc == 1)
 			return out->kind == HUB_SESSION;
 	}

@@ -10,6 +10,8 @@
 /* Tells the hub; a message that does not get through is logged and forgotten. */
 void hublink_signed_in(const struct session *s);
 void hublink_refused(const struct session *s);
+/* Only the hub's admin connections may. */
+void hublink_kick_user(const struct session *s, const char *user);
 
 /* Handles what the hub has sent: the order to drain, or the hub's end, which ends the session at once. */
 void hublink_read(struct session *s);

@@ -15,10 +15,12 @@ enum hub_msg_kind {
 	HUB_REFUSED = 2,   /* a sign-in failed */
 	HUB_ASK =
 	    3, /* tell of the session at or behind `index`; answered by HUB_SESSION or HUB_END */
+	HUB_KICK_USER = 4, /* an admin's: end every connection of `user` */
 	/* hub to session */
 	HUB_DRAIN = 16,   /* say goodbye, finish what is under way, end */
 	HUB_SESSION = 17, /* one connection; ask with index + 1 for the next */
 	HUB_END = 18,     /* no more of them */
+	HUB_KICK = 19, /* as HUB_DRAIN, but the server stays and the client is not to come back */
 };
 
 struct hub_msg {

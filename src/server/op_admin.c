@@ -199,5 +199,9 @@ handle_ADMIN_USER_SET(struct session *s, struct call *c, struct cfs_err *err)
 	if (rc)
 		return rc;
 	rc = set_user(s, req, name, has_hash ? hash : NULL, err);
-	return finish(s, c, req->user, rc, err);
+	rc = finish(s, c, req->user, rc, err);
+	/* Who may not sign in any more does not stay in either. */
+	if (rc == 0 && (req->what == USER_DISABLE || req->what == USER_FORGET))
+		hublink_kick_user(s, name);
+	return rc;
 }

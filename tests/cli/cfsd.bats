@@ -140,6 +140,18 @@ has_session() {
 	exec 9>&-
 }
 
+@test "a disabled user is signed out, and does not come back until enabled" {
+	start_server
+	new_user alice
+	stay alice
+	admin user disable alice
+	wait_until 10 eval '! has_session alice'
+	run -4 as alice cfs ls
+	admin user enable alice
+	run -0 as alice cfs ls
+	exec 9>&-
+}
+
 @test "what never signs in is closed, and is limited in number" {
 	start_server '[timeouts]' 'signin = 1s' '[limits]' 'unauthenticated = 2'
 	port=${SERVER_ADDRESS##*:}

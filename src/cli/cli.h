@@ -131,6 +131,9 @@ bool cli_is_fatal(int code);
  */
 int cli_check(const struct cli *cli, struct cfs_err *err);
 
+/* Puts "ITEM: " before the error's text, unless a lower layer did; "" is the own tree. Returns the code. */
+int cli_wrap(struct cfs_err *err, const char *item);
+
 /* Prints one error: text for people, or an object for programs. command and item may be NULL. */
 void cli_error(const struct cli *cli, const char *command, const char *item, int code,
 	       const char *text);

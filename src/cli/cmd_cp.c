@@ -311,5 +311,6 @@ cmd_cp(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 	}
 	k.m.arg = &k;
 	k.m.flags = REMOTE_UNCOUNTED;
+	k.m.through = true;
 	return copy_all(&k, argc - first, argv + first, err);
 }

@@ -25,7 +25,7 @@ make_one(struct cfs *c, const char *path, bool there_ok, struct cfs_err *err)
 {
 	struct cfs_place place;
 	struct cfs_ref ref;
-	int rc = cfs_place(c, path, false, &place, err);
+	int rc = cfs_place(c, path, !there_ok, &place, err);
 
 	if (rc != 0) {
 		return rc;

@@ -151,30 +151,57 @@ symbolic_link(struct cfs *c, const char *target, bool force, struct cfs_ref dir,
 			  CFS_DURABLE, &ref, NULL, err);
 }
 
+/* The inode that a hard link is to name: a link itself is not followed. */
 static int
-hard_link(struct cli *cli, struct cfs *c, const char *target, bool force, struct cfs_ref dir,
-	  const char *name, struct cfs_err *err)
+find_target(struct cli *cli, const struct cfs *c, const char *target, struct cfs_attr *attr,
+	    struct cfs_err *err)
 {
 	struct remote from;
-	struct cfs_attr attr;
 	int rc = remote_open(cli, target, &from, err);
 
-	if (rc != 0) {
-		return err_wrap(err, "%s", target);
-	}
-	if (from.c != c) {
-		rc = err_code(err, CFS_EXDEV);
-	} else {
-		rc = cfs_stat(c, from.path, true, &attr, err);
-	}
-	if (rc != 0) {
-		err_wrap(err, "%s", target);
-	}
-	remote_fini(&from);
 	if (rc == 0) {
-		rc = clear_name(c, force, dir, name, err);
+		rc = from.c == c ? cfs_stat(from.c, from.path, true, attr, err)
+				 : err_code(err, CFS_EXDEV);
+		remote_fini(&from);
 	}
-	return rc == 0 ? cfs_link(c, attr.ref, dir, name, CFS_DURABLE, NULL, err) : rc;
+	return rc != 0 ? cli_wrap(err, target) : 0;
+}
+
+static int
+hard_link(struct cfs *c, const struct cfs_attr *attr, bool force, struct cfs_ref dir,
+	  const char *name, struct cfs_err *err)
+{
+	int rc = clear_name(c, force, dir, name, err);
+
+	return rc == 0 ? cfs_link(c, attr->ref, dir, name, CFS_DURABLE, NULL, err) : rc;
+}
+
+/* The link at `to`: in a directory it gets the target's last name. */
+static int
+make_link(struct cli *cli, const struct remote *to, const char *target, const struct ln_values *o,
+	  struct cfs_err *err)
+{
+	struct cfs_place place;
+	struct cfs_attr attr;
+	char name[256];
+	struct cfs_ref dir;
+	bool into;
+	int rc = o->symbolic ? 0 : find_target(cli, to->c, target, &attr, err);
+
+	if (rc != 0) {
+		return rc;
+	}
+	rc = remote_place(to, &place, &into, &dir, err);
+	if (rc == 0) {
+		if (into) {
+			link_name(target, name);
+		} else {
+			snprintf(name, sizeof name, "%s", place.name);
+		}
+		rc = o->symbolic ? symbolic_link(to->c, target, o->force, dir, name, err)
+				 : hard_link(to->c, &attr, o->force, dir, name, err);
+	}
+	return rc != 0 ? cli_wrap(err, to->path) : 0;
 }
 
 int
@@ -192,9 +219,6 @@ cmd_ln(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 	    .max_args = 2,
 	};
 	struct remote to;
-	struct cfs_place place;
-	char name[256];
-	struct cfs_ref dir;
 	int first, rc = cli_args(cli, &args, argc, argv, &first, err);
 
 	if (rc != 0) {
@@ -202,25 +226,12 @@ cmd_ln(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 	}
 	rc = remote_open(cli, argv[first + 1], &to, err);
 	if (rc != 0) {
-		return rc;
+		return cli_wrap(err, argv[first + 1]);
 	}
-	rc = cfs_place(to.c, to.path, false, &place, err);
+	rc = make_link(cli, &to, argv[first], &o, err);
 	if (rc == 0) {
-		bool into = place.found && place.attr.type == CFS_DIR;
-
-		dir = into ? place.attr.ref : place.parent;
-		if (into) {
-			link_name(argv[first], name);
-		} else {
-			snprintf(name, sizeof name, "%s", place.name);
-		}
-		rc = o.symbolic ? symbolic_link(to.c, argv[first], o.force, dir, name, err)
-				: hard_link(cli, to.c, argv[first], o.force, dir, name, err);
+		cli_did(cli, "ln", to.path, false);
 	}
 	remote_fini(&to);
-	if (rc != 0) {
-		return err_wrap(err, "%s", argv[first + 1]);
-	}
-	cli_did(cli, "ln", argv[first + 1], false);
-	return 0;
+	return rc;
 }

@@ -64,7 +64,7 @@ resolve_target(struct cli *cli, const char *arg, int sources, struct target *to,
 	}
 	rc = cfs_place(to->r.c, to->r.path, false, &to->place, err);
 	if (rc != 0) {
-		return err_wrap(err, "%s", *arg != '\0' ? arg : ".");
+		return cli_wrap(err, arg);
 	}
 	to->into = to->place.found && to->place.attr.type == CFS_DIR;
 	if (!to->into && (sources > 1 || to->r.trailing_slash)) {

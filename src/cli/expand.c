@@ -103,10 +103,14 @@ expand_glob(struct expansion *x, const char *arg, const struct remote *r)
 	size_t n = literal_prefix(r->path), typed = strlen(arg), tail = strlen(r->path) - n;
 	char *dir = n > 0 ? strndup(r->path, n) : strdup("/");
 	/* What stands before the first glob component as it was typed: the pattern's tail is the same in both. */
-	char *shown = strndup(arg, typed > tail ? typed - tail : 0);
+	size_t keep = typed > tail ? typed - tail : 0;
+	char *shown;
 	struct cfs_attr attr;
 	int rc = CFS_ENOMEM;
 
+	/* The root's own slash belongs to what stands before. */
+	keep += n == 0 && arg[keep] == '/';
+	shown = strndup(arg, keep);
 	x->directories = r->trailing_slash;
 	if (dir != NULL && shown != NULL) {
 		rc = cfs_stat(x->c, dir, false, &attr, x->err);

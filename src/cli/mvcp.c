@@ -29,8 +29,7 @@ each_source(void *arg, struct cfs *c, const char *path, const char *shown,
 		return 0;
 	}
 	name = m->into ? strndup(base.p, base.len) : strdup(m->place.name);
-	rc = name != NULL ? m->one(m->arg, path, shown, attr,
-				   m->into ? m->place.attr.ref : m->place.parent, name, err)
+	rc = name != NULL ? m->one(m->arg, path, shown, attr, m->dir, name, err)
 			  : err_code(err, CFS_ENOMEM);
 	free(name);
 	return rc;
@@ -44,12 +43,16 @@ mvcp_begin(struct mvcp *m, int n, char **argv, struct cfs_err *err)
 	int rc = remote_open(m->cli, to, &m->to, err);
 
 	if (rc == 0) {
-		rc = cfs_place(m->to.c, m->to.path, false, &m->place, err);
+		rc = m->through ? cfs_place(m->to.c, m->to.path, false, &m->place, err)
+				: remote_place(&m->to, &m->place, &m->into, &m->dir, err);
 	}
 	if (rc != 0) {
-		return err_wrap(err, "%s", *to != '\0' ? to : ".");
+		return cli_wrap(err, to);
 	}
-	m->into = m->place.found && m->place.attr.type == CFS_DIR;
+	if (m->through) {
+		m->into = m->place.found && m->place.attr.type == CFS_DIR;
+		m->dir = m->into ? m->place.attr.ref : m->place.parent;
+	}
 	if (!m->into && (many || m->to.trailing_slash)) {
 		return err_set(err, m->place.found ? CFS_ENOTDIR : CFS_ENOENT,
 			       "%s: is no directory", to);

@@ -18,7 +18,9 @@ struct mvcp {
 	unsigned flags; /* enum remote_flags */
 	struct remote to;
 	struct cfs_place place;
-	bool into; /* to is a directory and sources keep their names below it */
+	struct cfs_ref dir; /* where names go */
+	bool through;       /* a link at the target is written through, not replaced */
+	bool into;          /* to is a directory and sources keep their names below it */
 	/* Does it for one source; name in dir is where it goes. arg as set here. */
 	int (*one)(void *arg, const char *path, const char *shown, const struct cfs_attr *attr,
 		   struct cfs_ref dir, const char *name, struct cfs_err *err);

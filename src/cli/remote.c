@@ -220,6 +220,26 @@ out:
 	return rc;
 }
 
+int
+remote_place(const struct remote *r, struct cfs_place *out, bool *into_out, struct cfs_ref *dir_out,
+	     struct cfs_err *err)
+{
+	struct cfs_attr attr;
+	int rc = cfs_place(r->c, r->path, true, out, err);
+
+	if (rc != 0) {
+		return rc;
+	}
+	attr = out->attr;
+	if (out->found && attr.type == CFS_SYMLINK &&
+	    cfs_stat(r->c, r->path, false, &attr, NULL) != 0) {
+		attr = out->attr;
+	}
+	*into_out = out->found && attr.type == CFS_DIR;
+	*dir_out = *into_out ? attr.ref : out->parent;
+	return 0;
+}
+
 void
 remote_fini(struct remote *r)
 {

@@ -70,6 +70,13 @@ int remote_each_name(struct cli *cli, const char *command, int n, char **argv,
 		     int (*each)(void *arg, struct remote *r, struct cfs_err *err), void *arg_each,
 		     struct cfs_err *err);
 
+/*
+ * Where a new name would go that itself replaces what is there (mv, ln), as cfs_place() without following a link, and whether
+ * it is a directory, or a link to one, below which sources keep their names: then dir_out is that, else the name's parent.
+ */
+int remote_place(const struct remote *r, struct cfs_place *out, bool *into_out,
+		 struct cfs_ref *dir_out, struct cfs_err *err);
+
 /* Closes all connections. */
 void remote_close_all(struct cli *cli);
 

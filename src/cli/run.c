@@ -104,6 +104,15 @@ without_item(const char *text, const char *item)
 	return text;
 }
 
+int
+cli_wrap(struct cfs_err *err, const char *item)
+{
+	const char *rest = without_item(err->text, item);
+
+	memmove(err->text, rest, strlen(rest) + 1);
+	return err_wrap(err, "%s", *item != '\0' ? item : ".");
+}
+
 void
 cli_error(const struct cli *cli, const char *command, const char *item, int code, const char *text)
 {

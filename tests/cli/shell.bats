@@ -37,6 +37,7 @@ setup() {
 	END
 	run -3 --separate-stderr as alice cfs shell script
 	[ "$output" = $'/alice/with blank\na file' ]
+	# shellcheck disable=SC2154
 	[ "$stderr" = 'cfs cat: nothing: no such file or directory' ]
 	[ "$(as alice cfs ls)" = $'two\nwith blank' ]
 	# The same from standard input.
@@ -192,7 +193,7 @@ setup() {
 	SERVER_PID=$(cat pid)
 	[ "$(as alice cfs ls)" = back ]
 	kill "$SERVER_PID"
-	wait_until 10 eval '! kill -0 "$SERVER_PID" 2>/dev/null'
+	wait_until 10 eval "! kill -0 $SERVER_PID 2>/dev/null"
 	SERVER_PID=''
 }
 

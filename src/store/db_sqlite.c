@@ -21,7 +21,10 @@ struct db_stmt {
 	bool busy;
 };
 
-/* Can only be chosen before the first page is made; later, asking for it again would wait for writers. */
+/*
+ * Can only be chosen before the first page is made; later, asking for it again would wait for writers. Pages stay at
+ * SQLite's 4 KiB: with 8 KiB a put of 2 KiB takes 29 us of the processor instead of 23, and no read is faster.
+ */
 static const char first_pragmas[] = "PRAGMA auto_vacuum = INCREMENTAL;";
 static const char pragmas[] =
     "PRAGMA journal_mode = WAL;"

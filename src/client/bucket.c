@@ -13,7 +13,7 @@ bucket_init(struct bucket *b, uint64_t rate)
 bool
 bucket_open(struct bucket *b, uint64_t now_ns)
 {
-	uint64_t past = now_ns - b->last_ns;
+	uint64_t past = now_ns > b->last_ns ? now_ns - b->last_ns : 0;
 
 	if (b->rate == 0)
 		return true;

@@ -178,6 +178,9 @@ limits_the_rate(void **state)
 		moved += 65536;
 	}
 	assert_in_range(moved, 9900000, 10500000);
+	/* A time that was looked at before is no time that has passed. */
+	bucket_take(&b, 2000000);
+	assert_false(bucket_open(&b, now - 5000000));
 	bucket_init(&b, 0);
 	assert_true(bucket_open(&b, now));
 	bucket_take(&b, SIZE_MAX / 2);

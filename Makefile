@@ -58,7 +58,7 @@ LDFLAGS_ALL := -pthread -Wl,--as-needed $(LINK) $(LDFLAGS)
 
 # Asked once, and only when something needs it: `make deps` runs where pkg-config itself is missing.
 PKGS_fuse := fuse3
-FUSE_CFLAGS = $(eval FUSE_CFLAGS := -DFUSE_USE_VERSION=35 $(patsubst -I%,-isystem%,$(shell \
+FUSE_CFLAGS = $(eval FUSE_CFLAGS := -DFUSE_USE_VERSION=312 $(patsubst -I%,-isystem%,$(shell \
 	pkg-config --cflags $(PKGS_fuse))))$(FUSE_CFLAGS)
 pkg_libs = $(if $1,$(shell pkg-config --libs $1))
 

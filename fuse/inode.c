@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "inode.h"
+
+#include <fuse_lowlevel.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/time.h"
+
+/* One inode: its own changes, its open file, its attributes. */
+
+void
+inode_change_begin(struct inode *i)
+{
+	atomic_fetch_add(&i->changing, 1);
+}
+
+void
+inode_change_end(struct inode *i)
+{
+	/* In this order: who sees no change under way sees when the last one ended. */
+	atomic_store(&i->changed_ns, now_mono_ns());
+	atomic_fetch_sub(&i->changing, 1);
+}
+
+bool
+inode_is_unchanged(const struct inode *i, uint64_t since_ns)
+{
+	return atomic_load(&i->changing) == 0 && !atomic_load(&i->dirty) &&
+	       atomic_load(&i->changed_ns) < since_ns;
+}
+
+static void
+note_locked(struct inode *i, const struct cfs_attr *a, uint64_t asked_ns)
+{
+	if (asked_ns <= i->attr_ns || !inode_is_unchanged(i, asked_ns)) {
+		return;
+	}
+	if (i->file != NULL && i->attr_ns != 0 && i->attr.version != a->version) {
+		/* Changed by somebody else: what was read ahead is old. */
+		cfs_file_truncate(i->file, a->size, NULL);
+	}
+	i->attr = *a;
+	i->attr_ns = asked_ns;
+}
+
+void
+inode_note(struct inode *i, const struct cfs_attr *a, uint64_t asked_ns)
+{
+	pthread_mutex_lock(&i->lock);
+	note_locked(i, a, asked_ns);
+	pthread_mutex_unlock(&i->lock);
+}
+
+int
+inode_open(struct cfs *c, struct inode *i, const struct cfs_attr *a, bool writable,
+	   bool *keep_cache_out)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&i->lock);
+	if (i->file == NULL) {
+		rc = cfs_file_open(c, a, writable, &i->file, NULL);
+	}
+	if (rc == 0) {
+		i->opens++;
+		/* Pages of the same version stay good; others go with this open. */
+		*keep_cache_out = i->cached_version == a->version;
+		i->cached_version = a->version;
+	}
+	pthread_mutex_unlock(&i->lock);
+	return rc;
+}
+
+bool
+inode_share(struct inode *i)
+{
+	bool open;
+
+	pthread_mutex_lock(&i->lock);
+	open = i->opens > 0;
+	i->opens += open;
+	pthread_mutex_unlock(&i->lock);
+	return open;
+}
+
+void
+inode_close(struct inode *i)
+{
+	pthread_mutex_lock(&i->lock);
+	if (--i->opens == 0) {
+		/* What a mapping wrote after the last close(2) is sent here; who opens meanwhile waits for it. */
+		bool dirty = atomic_load(&i->dirty);
+
+		if (dirty) {
+			inode_change_begin(i);
+		}
+		cfs_file_close(i->file, NULL);
+		i->file = NULL;
+		i->failed = 0;
+		if (dirty) {
+			atomic_store(&i->dirty, false);
+			inode_change_end(i);
+		}
+	}
+	pthread_mutex_unlock(&i->lock);
+}
+
+int
+inode_flush(struct inode *i, struct cfs_attr *a)
+{
+	int rc;
+
+	inode_change_begin(i);
+	atomic_store(&i->dirty, false);
+	rc = cfs_file_flush(i->file, a, NULL);
+	if (rc < 0) {
+		atomic_store(&i->dirty, true);
+	}
+	inode_change_end(i);
+	pthread_mutex_lock(&i->lock);
+	if (rc < 0 && i->failed == 0) {
+		i->failed = rc;
+	} else if (rc == 0 && a != NULL) {
+		uint64_t now = now_mono_ns();
+
+		if (inode_is_unchanged(i, now)) {
+			i->attr = *a;
+			i->attr_ns = now;
+		}
+	}
+	pthread_mutex_unlock(&i->lock);
+	return rc;
+}
+
+int
+inode_take_error(struct inode *i)
+{
+	int rc;
+
+	pthread_mutex_lock(&i->lock);
+	rc = i->failed;
+	i->failed = 0;
+	pthread_mutex_unlock(&i->lock);
+	return rc;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CFS_FUSE_INODE_H
+#define CFS_FUSE_INODE_H
+
+/*
+ * What the mount knows of an inode: its generation, the open file, attributes that were read lately, and when this mount
+ * changed it. An entry lives as long as the kernel remembers the inode, a handle is open, or a thread holds it.
+ *
+ * Locks: the table's guards `next`, `lookups` and `refs`; the inode's own guards opening and closing and what is
+ * remembered, and may be held while the server is asked. The inode's comes first.
+ */
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/cfs.h"
+
+struct inode {
+	struct inode *next; /* in its bucket */
+	struct cfs_ref ref;
+	uint64_t lookups; /* the kernel's count */
+	unsigned refs;    /* handles and threads */
+
+	pthread_mutex_t lock;
+	unsigned opens;
+	struct cfs_file *file;   /* shared by all handles; NULL while none is open */
+	int failed;              /* error of a write that no program was told of yet */
+	uint64_t cached_version; /* whose pages the kernel may hold; 0: none */
+	struct cfs_attr attr;    /* as of attr_ns; 0: none */
+	uint64_t attr_ns;
+	uint64_t searched_ns, search_from_ns; /* of a directory, see lookup_by_listing() */
+
+	atomic_uint changing; /* own changes under way */
+	atomic_bool dirty;    /* written, and perhaps not at the server yet */
+	atomic_uint_fast64_t changed_ns;
+};
+
+struct inodes {
+	pthread_mutex_t lock;
+	struct inode **buckets;
+	size_t n_buckets, n;
+	uint64_t top;                   /* the inode that is the kernel's number 1 */
+	atomic_uint_fast64_t forgot_ns; /* newest changed_ns of the entries dropped */
+	atomic_uint_fast64_t linked_ns; /* when a number of links was changed last */
+};
+
+int inodes_init(struct inodes *t);
+void inodes_fini(struct inodes *t);
+/* The top of the mount, which the kernel never looks up; its entry stays. Returns 0 or CFS_ENOMEM. */
+int inodes_set_top(struct inodes *t, struct cfs_ref top);
+
+/* The kernel's number of an inode, and the store's. */
+uint64_t inode_id(const struct inodes *t, uint64_t ino);
+uint64_t inode_number(const struct inodes *t, uint64_t id);
+
+/* The entry for a number of the kernel's, held until inode_put(); NULL if the kernel names one that it was never given. */
+struct inode *inode_get(struct inodes *t, uint64_t id);
+/* The entry for an inode, made if need be; NULL without memory. */
+struct inode *inode_obtain(struct inodes *t, struct cfs_ref ref);
+void inode_put(struct inodes *t, struct inode *i);
+/* What a call to the server needs: number and generation; generation 0 (STALE there) if the kernel was never given it. */
+struct cfs_ref inode_ref(struct inodes *t, uint64_t id);
+
+/*
+ * Counts one more look-up by the kernel, and remembers the attributes if they were asked for later than those that are there.
+ * False without memory.
+ */
+bool inode_remember(struct inodes *t, const struct cfs_attr *a, uint64_t asked_ns);
+void inode_forget(struct inodes *t, uint64_t id, uint64_t n);
+
+/* An own change of the inode's content or attributes begins and has ended (done or not). */
+void inode_change_begin(struct inode *i);
+void inode_change_end(struct inode *i);
+/* Whether no own change is newer than this moment. */
+bool inode_is_unchanged(const struct inode *i, uint64_t since_ns);
+/* The same for attributes of any inode, known here or not. */
+bool inodes_unchanged(struct inodes *t, const struct cfs_attr *a, uint64_t since_ns);
+/* Own changes of names may have changed the number of links of inodes that are not at hand. */
+void inodes_note_links(struct inodes *t);
+
+/* Remembers attributes; an open file without own writes learns from them that somebody else changed it. */
+void inode_note(struct inode *i, const struct cfs_attr *a, uint64_t asked_ns);
+
+/* Opens or shares the file; each success is followed by inode_close(). With i->lock not held. */
+int inode_open(struct cfs *c, struct inode *i, const struct cfs_attr *a, bool writable,
+	       bool *keep_cache_out);
+/* Shares the file if it is open: true, and inode_close() follows. */
+bool inode_share(struct inode *i);
+void inode_close(struct inode *i);
+
+/* Sends what was written and waits until everybody sees it; the inode is open. An error stays for inode_take_error(). */
+int inode_flush(struct inode *i, struct cfs_attr *a);
+/* The error of an earlier write, told once. */
+int inode_take_error(struct inode *i);
+
+#endif

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <fuse_lowlevel.h>
+#include <stdlib.h>
+
+#include "base/time.h"
+#include "inode.h"
+
+/* The table of all inodes, by number. */
+
+#define FIRST_BUCKETS 1024u
+
+int
+inodes_init(struct inodes *t)
+{
+	*t = (struct inodes){.n_buckets = FIRST_BUCKETS};
+	t->buckets = calloc(t->n_buckets, sizeof(struct inode *));
+	if (t->buckets == NULL) {
+		return CFS_ENOMEM;
+	}
+	pthread_mutex_init(&t->lock, NULL);
+	return 0;
+}
+
+static void
+inode_free(struct inode *i)
+{
+	cfs_file_close(i->file, NULL);
+	pthread_mutex_destroy(&i->lock);
+	free(i);
+}
+
+void
+inodes_fini(struct inodes *t)
+{
+	for (size_t b = 0; b < t->n_buckets; b++) {
+		while (t->buckets[b] != NULL) {
+			struct inode *i = t->buckets[b];
+
+			t->buckets[b] = i->next;
+			inode_free(i);
+		}
+	}
+	free(t->buckets);
+	pthread_mutex_destroy(&t->lock);
+}
+
+static size_t
+bucket(const struct inodes *t, uint64_t ino)
+{
+	/* Numbers come in runs; the multiplier spreads them over the table (Knuth, 64-bit golden ratio). */
+	return (size_t)((ino * UINT64_C(0x9e3779b97f4a7c15)) >> 20) & (t->n_buckets - 1);
+}
+
+static struct inode **
+find(struct inodes *t, uint64_t ino)
+{
+	struct inode **p = &t->buckets[bucket(t, ino)];
+
+	while (*p != NULL && (*p)->ref.ino != ino) {
+		p = &(*p)->next;
+	}
+	return p;
+}
+
+/* Doubles the table; without memory it stays as it is and only gets slower. */
+static void
+grow(struct inodes *t)
+{
+	size_t n_old = t->n_buckets;
+	struct inode **old = t->buckets;
+	struct inode **buckets = calloc(n_old * 2, sizeof(struct inode *));
+
+	if (buckets == NULL) {
+		return;
+	}
+	t->buckets = buckets;
+	t->n_buckets = n_old * 2;
+	for (size_t b = 0; b < n_old; b++) {
+		for (struct inode *i = old[b], *next; i != NULL; i = next) {
+			struct inode **p = &t->buckets[bucket(t, i->ref.ino)];
+
+			next = i->next;
+			i->next = *p;
+			*p = i;
+		}
+	}
+	free(old);
+}
+
+/* The entry for ref, made if need be; the table is locked. */
+static struct inode *
+obtain(struct inodes *t, struct cfs_ref ref)
+{
+	struct inode **p = find(t, ref.ino), *i = *p;
+
+	if (i != NULL) {
+		return i;
+	}
+	i = calloc(1, sizeof *i);
+	if (i == NULL) {
+		return NULL;
+	}
+	i->ref = ref;
+	pthread_mutex_init(&i->lock, NULL);
+	*p = i;
+	if (++t->n > t->n_buckets) {
+		grow(t);
+	}
+	return i;
+}
+
+/* Takes the entry out of the table if nothing holds it; the caller frees it without the lock. */
+static struct inode *
+drop_unused(struct inodes *t, struct inode **p)
+{
+	struct inode *i = *p;
+	uint64_t changed;
+
+	if (i == NULL || i->lookups > 0 || i->refs > 0) {
+		return NULL;
+	}
+	*p = i->next;
+	t->n--;
+	/* Nobody could tell any more that older attributes of this inode are wrong. */
+	changed = atomic_load(&i->changed_ns);
+	if (changed > atomic_load(&t->forgot_ns)) {
+		atomic_store(&t->forgot_ns, changed);
+	}
+	return i;
+}
+
+int
+inodes_set_top(struct inodes *t, struct cfs_ref top)
+{
+	t->top = top.ino;
+	return inode_obtain(t, top) != NULL ? 0 : CFS_ENOMEM;
+}
+
+uint64_t
+inode_id(const struct inodes *t, uint64_t ino)
+{
+	return ino == t->top ? FUSE_ROOT_ID : ino;
+}
+
+uint64_t
+inode_number(const struct inodes *t, uint64_t id)
+{
+	return id == FUSE_ROOT_ID ? t->top : id;
+}
+
+struct inode *
+inode_get(struct inodes *t, uint64_t id)
+{
+	struct inode *i;
+
+	pthread_mutex_lock(&t->lock);
+	i = *find(t, inode_number(t, id));
+	if (i != NULL) {
+		i->refs++;
+	}
+	pthread_mutex_unlock(&t->lock);
+	return i;
+}
+
+struct inode *
+inode_obtain(struct inodes *t, struct cfs_ref ref)
+{
+	struct inode *i;
+
+	pthread_mutex_lock(&t->lock);
+	i = obtain(t, ref);
+	if (i != NULL) {
+		i->refs++;
+	}
+	pthread_mutex_unlock(&t->lock);
+	return i;
+}
+
+void
+inode_put(struct inodes *t, struct inode *i)
+{
+	struct inode *gone = NULL;
+
+	if (i == NULL) {
+		return;
+	}
+	pthread_mutex_lock(&t->lock);
+	if (--i->refs == 0) {
+		gone = drop_unused(t, find(t, i->ref.ino));
+	}
+	pthread_mutex_unlock(&t->lock);
+	if (gone != NULL) {
+		inode_free(gone);
+	}
+}
+
+struct cfs_ref
+inode_ref(struct inodes *t, uint64_t id)
+{
+	struct cfs_ref ref = {.ino = inode_number(t, id)};
+	struct inode *i;
+
+	pthread_mutex_lock(&t->lock);
+	i = *find(t, ref.ino);
+	if (i != NULL) {
+		ref = i->ref;
+	}
+	pthread_mutex_unlock(&t->lock);
+	return ref;
+}
+
+bool
+inode_remember(struct inodes *t, const struct cfs_attr *a, uint64_t asked_ns)
+{
+	struct inode *i;
+
+	pthread_mutex_lock(&t->lock);
+	i = obtain(t, a->ref);
+	if (i != NULL) {
+		i->lookups++;
+		i->refs++;
+	}
+	pthread_mutex_unlock(&t->lock);
+	if (i == NULL) {
+		return false;
+	}
+	inode_note(i, a, asked_ns);
+	inode_put(t, i);
+	return true;
+}
+
+void
+inode_forget(struct inodes *t, uint64_t id, uint64_t n)
+{
+	struct inode **p, *gone = NULL;
+
+	pthread_mutex_lock(&t->lock);
+	p = find(t, inode_number(t, id));
+	if (*p != NULL) {
+		(*p)->lookups -= n < (*p)->lookups ? n : (*p)->lookups;
+		gone = drop_unused(t, p);
+	}
+	pthread_mutex_unlock(&t->lock);
+	if (gone != NULL) {
+		inode_free(gone);
+	}
+}
+
+bool
+inodes_unchanged(struct inodes *t, const struct cfs_attr *a, uint64_t since_ns)
+{
+	const struct inode *i;
+	bool unchanged;
+
+	if (atomic_load(&t->forgot_ns) >= since_ns ||
+	    (a->type != CFS_DIR && a->nlink > 1 && atomic_load(&t->linked_ns) >= since_ns)) {
+		return false;
+	}
+	pthread_mutex_lock(&t->lock);
+	i = *find(t, a->ref.ino);
+	unchanged = i == NULL || inode_is_unchanged(i, since_ns);
+	pthread_mutex_unlock(&t->lock);
+	return unchanged;
+}
+
+void
+inodes_note_links(struct inodes *t)
+{
+	atomic_store(&t->linked_ns, now_mono_ns());
+}

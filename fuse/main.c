@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mount.h"
+#include "options.h"
+#include "unmount.h"
+
+/*
+ * The process: reads options, goes to the background before any thread is started, connects, mounts, tells the waiting
+ * parent how it went, serves until it is unmounted or told to end.
+ */
+
+/* What the signal handler ends; a handler has no argument. */
+static struct {
+	struct fuse_session *session;
+	struct cfs *c;
+} ending;
+
+static void
+on_end(int sig)
+{
+	int saved = errno;
+
+	(void)sig;
+	if (ending.session != NULL) {
+		fuse_session_exit(ending.session);
+	}
+	if (ending.c != NULL) {
+		cfs_interrupt(ending.c);
+	}
+	/* A handler may have begun its next call just now: again, until the loop has ended. */
+	alarm(1);
+	errno = saved;
+}
+
+static void
+install_signals(void)
+{
+	struct sigaction sa = {.sa_handler = on_end};
+
+	sigemptyset(&sa.sa_mask);
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
+	sigaction(SIGALRM, &sa, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static void
+op_init(void *userdata, struct fuse_conn_info *conn)
+{
+	(void)userdata;
+	conn->max_write = MOUNT_IO_MAX;
+	conn->max_readahead = MOUNT_IO_MAX;
+	conn->max_background = 64;
+	conn->want |=
+	    conn->capable & (FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
+			     FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ATOMIC_O_TRUNC |
+			     FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_CACHE_SYMLINKS);
+	/* The kernel must not own sizes and times: other clients change them too. */
+	conn->want &= ~(unsigned)(FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_HANDLE_KILLPRIV);
+}
+
+/* The profile and the path of a REMOTE argument: "", "docs", "/bob", "name:docs", "cfs://user@host/docs". */
+static int
+load_profile(const struct options *o, struct cfs_profile *p, const char **path_out,
+	     struct cfs_err *err)
+{
+	const char *remote = o->remote != NULL ? o->remote : "/", *colon = strchr(remote, ':');
+	const char *slash = strchr(remote, '/');
+	char *name;
+	int rc;
+
+	*path_out = remote;
+	if (colon == NULL || colon == remote || (slash != NULL && slash < colon)) {
+		return cfs_profile_load(o->profile, p, err);
+	}
+	if (strncmp(remote, "cfs://", 6) == 0) {
+		struct cfs_profile url = {0};
+
+		slash = strchr(remote + 6, '/');
+		*path_out = slash != NULL && slash[1] != '\0' ? slash + 1 : "/";
+		rc = cfs_profile_from_url(remote, &url, err);
+		if (rc == 0) {
+			rc = cfs_profile_match(&url, p, err);
+		}
+		cfs_profile_fini(&url);
+		return rc;
+	}
+	name = strndup(remote, (size_t)(colon - remote));
+	*path_out = colon[1] != '\0' ? colon + 1 : "/";
+	rc = name != NULL ? cfs_profile_load(name, p, err) : err_code(err, CFS_ENOMEM);
+	free(name);
+	return rc;
+}
+
+/* The directory that becomes the top of the mount. */
+static int
+find_top(struct mount *m, const struct options *o, const char *path, struct cfs_err *err)
+{
+	struct cfs_attr a;
+	char *full = NULL;
+	int rc;
+
+	if (o->subdir != NULL &&
+	    asprintf(&full, "%s/%s", strcmp(path, "/") == 0 ? "" : path, o->subdir) < 0) {
+		return err_code(err, CFS_ENOMEM);
+	}
+	rc = cfs_stat(m->c, full != NULL ? full : path, false, &a, err);
+	if (rc == 0 && a.type != CFS_DIR) {
+		rc = err_code(err, CFS_ENOTDIR);
+	}
+	if (rc != 0) {
+		err_wrap(err, "%s", full != NULL ? full : path);
+	}
+	free(full);
+	if (rc == 0) {
+		m->top = a.ref;
+		rc = inodes_set_top(&m->inodes, a.ref);
+	}
+	return rc;
+}
+
+static int
+connect_server(struct mount *m, const struct options *o, struct cfs_err *err)
+{
+	const struct cfs_options co = {
+	    .program = "cfs-mount",
+	    .timeout_ms = (unsigned)o->timeout_ms,
+	    .reconnect_ms = (unsigned)o->timeout_ms,
+	};
+	struct cfs_profile p = {0};
+	const char *path;
+	int rc = load_profile(o, &p, &path, err);
+
+	if (rc == 0) {
+		rc = cfs_connect(&p, &co, &m->c, err);
+	}
+	cfs_profile_fini(&p);
+	return rc == 0 ? find_top(m, o, path, err) : rc;
+}
+
+static int
+check_directory(const char *dir, struct cfs_err *err)
+{
+	struct stat st;
+
+	if (unmount_is_dead(dir) && unmount_dir(dir, err) != 0) {
+		return err_wrap(err, "a mount that was killed is in the way");
+	}
+	if (stat(dir, &st) != 0) {
+		return err_set_errno(err, errno, "%s", dir);
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		return err_set(err, CFS_ENOTDIR, "%s: not a directory", dir);
+	}
+	if (access("/dev/fuse", R_OK | W_OK) != 0) {
+		return err_set(err, CFS_EFAIL,
+			       "/dev/fuse: %s; is the fuse module loaded, and "
+			       "fuse3 installed?",
+			       strerror(errno));
+	}
+	return 0;
+}
+
+static struct fuse_session *
+make_session(struct mount *m, struct options *o, struct cfs_err *err)
+{
+	struct fuse_lowlevel_ops ops = {.init = op_init};
+	char prog[] = "cfs-mount", flag[] = "-o", debug[] = "-d", *opts = NULL;
+	char *argv[] = {prog, flag, NULL, debug, NULL};
+	struct fuse_args args = {.argc = o->debug ? 4 : 3, .argv = argv};
+	struct fuse_session *s = NULL;
+
+	if (asprintf(&opts, "fsname=cfs:%s,subtype=cfs%s%.*s", cfs_whoami(m->c)->user,
+		     o->passed.len > 0 ? "," : "", (int)o->passed.len,
+		     o->passed.len > 0 ? (const char *)o->passed.data : "") >= 0) {
+		argv[2] = opts;
+		ops_names(&ops);
+		ops_attrs(&ops);
+		ops_files(&ops);
+		ops_dirs(&ops);
+		s = fuse_session_new(&args, &ops, sizeof ops, m);
+	}
+	if (s == NULL) {
+		err_set(err, CFS_EUSAGE, "libfuse refused the options '%s'", opts);
+	}
+	free(opts);
+	return s;
+}
+
+/* The parent's end: waits for the first byte (mounted) or the end (failed; the child has said why). */
+static int
+wait_for_child(int fd)
+{
+	unsigned char code = 1;
+
+	while (read(fd, &code, 1) < 0 && errno == EINTR) {
+	}
+	return code;
+}
+
+static void
+tell_parent(int fd, unsigned char code)
+{
+	int null;
+
+	if (fd < 0) {
+		return;
+	}
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null >= 0 && code == 0) {
+		dup2(null, STDIN_FILENO);
+		dup2(null, STDOUT_FILENO);
+		dup2(null, STDERR_FILENO);
+	}
+	if (write(fd, &code, 1) < 0) {
+		/* The parent is gone; nobody waits. */
+	}
+	close(fd);
+	if (null > STDERR_FILENO) {
+		close(null);
+	}
+}
+
+/* Serves until it is unmounted or told to end. */
+static int
+loop(struct fuse_session *s, struct cfs_err *err)
+{
+	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	int rc;
+
+	if (config == NULL) {
+		return err_code(err, CFS_ENOMEM);
+	}
+	/* Calls that wait for a server which is gone must not keep others from being interrupted. */
+	fuse_loop_cfg_set_max_threads(config, 64);
+	fuse_loop_cfg_set_idle_threads(config, 8);
+	rc = fuse_session_loop_mt(s, config);
+	fuse_loop_cfg_destroy(config);
+	return rc < 0 ? err_set(err, CFS_EFAIL, "the kernel's connection broke") : 0;
+}
+
+static int
+serve(struct mount *m, struct options *o, int parent_fd, struct cfs_err *err)
+{
+	struct fuse_session *s;
+	int rc = connect_server(m, o, err);
+
+	if (rc != 0) {
+		return rc;
+	}
+	s = make_session(m, o, err);
+	if (s == NULL) {
+		return CFS_EUSAGE;
+	}
+	ending.c = m->c;
+	ending.session = s;
+	install_signals();
+	if (fuse_session_mount(s, o->dir) != 0) {
+		rc = err_set(err, CFS_EFAIL, "%s: cannot be mounted", o->dir);
+	} else {
+		if (chdir("/") != 0) {
+			/* Stays where it is; that only keeps a directory busy. */
+		}
+		tell_parent(parent_fd, 0);
+		rc = loop(s, err);
+		fuse_session_unmount(s);
+	}
+	ending.session = NULL;
+	ending.c = NULL;
+	alarm(0);
+	fuse_session_destroy(s);
+	return rc;
+}
+
+/* In the child, or with -f in the one process. */
+static int
+run(struct options *o, int parent_fd)
+{
+	struct cfs_err err = CFS_ERR_INIT;
+	struct mount m = {
+	    .uid = getuid(),
+	    .gid = getgid(),
+	    .attr_timeout = o->attr_timeout,
+	    .entry_timeout = o->entry_timeout,
+	    .negative_timeout = o->negative_timeout,
+	    .read_only = o->read_only,
+	    .stored_ids = o->stored_ids,
+	};
+	double fresh = o->attr_timeout < o->entry_timeout ? o->attr_timeout : o->entry_timeout;
+	int rc = inodes_init(&m.inodes);
+
+	m.fresh_ns = (uint64_t)(fresh * 1e9);
+	if (rc == 0) {
+		listings_init(&m.listings);
+		rc = serve(&m, o, parent_fd, &err);
+		listings_fini(&m.listings);
+		/* Closes what is still open, which sends what was written. */
+		inodes_fini(&m.inodes);
+	}
+	cfs_close(m.c);
+	if (rc != 0) {
+		fprintf(stderr, "cfs-mount: %s\n", err.text);
+		tell_parent(parent_fd, (unsigned char)err_exit_code(rc));
+	}
+	return err_exit_code(rc);
+}
+
+static int
+run_in_background(struct options *o)
+{
+	int fds[2], code;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) != 0 || (pid = fork()) < 0) {
+		fprintf(stderr, "cfs-mount: %s\n", strerror(errno));
+		return 1;
+	}
+	if (pid == 0) {
+		close(fds[0]);
+		setsid();
+		code = run(o, fds[1]);
+	} else {
+		close(fds[1]);
+		code = wait_for_child(fds[0]);
+		close(fds[0]);
+	}
+	return code;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct cfs_err err = CFS_ERR_INIT;
+	struct options o;
+	int rc = options_parse(&o, argc, argv, &err), code = 0;
+
+	if (rc == 0 && o.unmount) {
+		rc = unmount_dir(o.dir, &err);
+	} else if (rc == 0) {
+		rc = check_directory(o.dir, &err);
+		if (rc == 0) {
+			code = o.foreground || o.debug ? run(&o, -1) : run_in_background(&o);
+		}
+	}
+	options_fini(&o);
+	if (rc < 0) {
+		fprintf(stderr, "cfs-mount: %s\n", err.text);
+		return err_exit_code(rc);
+	}
+	return code;
+}

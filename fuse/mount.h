@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CFS_FUSE_MOUNT_H
+#define CFS_FUSE_MOUNT_H
+
+/*
+ * cfs-mount: libfuse's low-level API on client/cfs.h, and nothing else.
+ *
+ * The kernel's node ids are the store's inode numbers, but for the top of the mount, which is FUSE_ROOT_ID. All handlers
+ * run on libfuse's threads, many at once.
+ *
+ * What is remembered and for how long: the kernel is told attributes and names with a time-out, counted from the moment
+ * when the server was asked; what this program remembers itself (inode.h, listing.h) counts against the same time-out. So a
+ * change made elsewhere is seen after at most that time. Own changes are seen at once: each is announced before it
+ * begins and after its end (inode_change_begin(), listings_touch()), and nothing that was asked for before that is told
+ * any more.
+ */
+
+#include <fuse_lowlevel.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "client/cfs.h"
+#include "inode.h"
+#include "listing.h"
+
+#define MOUNT_IO_MAX (1024u * 1024)
+
+struct mount {
+	struct cfs *c;
+	struct cfs_ref top;
+	uid_t uid;
+	gid_t gid;
+	double attr_timeout, entry_timeout, negative_timeout; /* seconds */
+	uint64_t
+	    fresh_ns; /* the shorter of the first two: how long what is remembered may be used */
+	bool read_only, stored_ids;
+	struct inodes inodes;
+	struct listings listings;
+};
+
+struct mount *mount_of(fuse_req_t req);
+
+/* ---- attr.c ---- */
+
+/* As stat(2) sees it: with ids=mine everything is the mounting user's, and what others own cannot be written. */
+void attr_to_stat(const struct mount *m, const struct cfs_attr *a, struct stat *st);
+/* Whether the signed-in user may change it. */
+bool attr_is_own(const struct mount *m, const struct cfs_attr *a);
+/* What is left of a time-out for something that was asked for at asked_ns, in seconds. */
+double time_left(double timeout, uint64_t asked_ns);
+/*
+ * The answer to a look-up: attributes that were asked for at asked_ns. Counts the look-up; false without memory.
+ */
+bool attr_to_entry(struct mount *m, const struct cfs_attr *a, uint64_t asked_ns,
+		   struct fuse_entry_param *e);
+
+/* Answers with the errno of a CFS code. */
+void reply_code(fuse_req_t req, int code);
+void reply_attr(fuse_req_t req, const struct cfs_attr *a, uint64_t asked_ns);
+void reply_entry(fuse_req_t req, const struct cfs_attr *a, uint64_t asked_ns);
+
+/* ---- ops_name.c ---- */
+
+/* A name in a directory that this mount changes, from before it asks the server until it is answered. */
+struct name_change {
+	struct inode *dir; /* held in between */
+	const char *name;
+};
+int name_change_begin(struct mount *m, fuse_ino_t parent, const char *name,
+		      struct name_change *out);
+void name_change_end(struct mount *m, struct name_change *n);
+
+/* ---- ops_attr.c ---- */
+
+/*
+ * The inode's attributes as of now: from what is remembered if that is fresh, else from the server, behind what this mount
+ * wrote and has not sent yet.
+ */
+int inode_look(struct mount *m, struct inode *i, bool remembered, struct cfs_attr *out,
+	       uint64_t *asked_ns_out);
+/* Cuts a file or lets it grow, behind what this mount wrote. */
+int inode_truncate(struct mount *m, struct inode *i, uint64_t size, struct cfs_attr *out);
+
+/* ---- the operations ---- */
+
+void ops_names(struct fuse_lowlevel_ops *ops); /* ops_name.c */
+void ops_attrs(struct fuse_lowlevel_ops *ops); /* ops_attr.c */
+void ops_files(struct fuse_lowlevel_ops *ops); /* ops_file.c */
+void ops_dirs(struct fuse_lowlevel_ops *ops);  /* ops_dir.c */
+
+#endif

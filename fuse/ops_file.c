@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/time.h"
+#include "mount.h"
+
+/* Open files. All handles of an inode share one cfs_file, so that each sees what the others wrote. */
+
+static struct inode *
+inode_of(const struct fuse_file_info *fi)
+{
+	return (struct inode *)(uintptr_t)fi->fh;
+}
+
+static bool
+for_reading(const struct fuse_file_info *fi)
+{
+	return (fi->flags & O_ACCMODE) == O_RDONLY;
+}
+
+/*
+ * Makes a handle, which takes the caller's hold of the inode until release. A file of the own tree is always opened to be
+ * written, so that a later handle that writes can share it; what a handle may do is the kernel's business.
+ */
+static int
+attach(struct mount *m, struct inode *i, const struct cfs_attr *a, struct fuse_file_info *fi)
+{
+	bool writable = !m->read_only && attr_is_own(m, a), keep_cache = false;
+	int rc;
+
+	if (!writable && !for_reading(fi)) {
+		return m->read_only ? CFS_EREADONLY : CFS_EDENIED;
+	}
+	rc = inode_open(m->c, i, a, writable, &keep_cache);
+	fi->keep_cache = keep_cache;
+	/* What is only read needs no flush at close(2). */
+	fi->noflush = for_reading(fi);
+	fi->fh = (uintptr_t)i;
+	return rc;
+}
+
+static void
+detach(struct mount *m, struct inode *i)
+{
+	inode_close(i);
+	inode_put(&m->inodes, i);
+}
+
+static void
+op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct inode *i = inode_get(&m->inodes, ino);
+	struct cfs_attr a;
+	uint64_t asked_ns;
+	bool attached = false;
+	int rc = i != NULL ? inode_look(m, i, true, &a, &asked_ns) : CFS_ESTALE;
+
+	if (rc == 0) {
+		rc = attach(m, i, &a, fi);
+		attached = rc == 0;
+	}
+	if (rc == 0 && (fi->flags & O_TRUNC) != 0) {
+		fi->keep_cache = 0;
+		rc = inode_truncate(m, i, 0, &a);
+	}
+	if (rc == 0) {
+		rc = fuse_reply_open(req, fi) == -ENOENT ? CFS_ECANCELED : 0;
+	} else {
+		reply_code(req, rc);
+	}
+	if (rc != 0 && attached) {
+		inode_close(i);
+	}
+	if (rc != 0) {
+		inode_put(&m->inodes, i);
+	}
+}
+
+/* A new file, or one that somebody else made between the kernel's look-up and now: without O_EXCL that is no error. */
+static int
+create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, int flags,
+       struct cfs_attr *a)
+{
+	struct mount *m = mount_of(req);
+	const struct fuse_ctx *who = fuse_req_ctx(req);
+	struct cfs_create make = {
+	    .name = name,
+	    .type = CFS_FILE,
+	    .mode = mode & 07777,
+	    .uid = who->uid,
+	    .gid = who->gid,
+	};
+	struct name_change n;
+	int rc = name_change_begin(m, parent, name, &n);
+
+	if (rc == 0) {
+		make.dir = n.dir->ref;
+		rc = cfs_create(m->c, &make, CFS_VISIBLE, NULL, a, NULL);
+	}
+	if (rc == CFS_EEXIST && (flags & O_EXCL) == 0) {
+		rc = cfs_lookup(m->c, make.dir, name, a, NULL);
+		if (rc == 0 && a->type == CFS_DIR) {
+			rc = CFS_EISDIR;
+		} else if (rc == 0 && a->type != CFS_FILE) {
+			/* The kernel looks again, and follows it or opens it itself. */
+			rc = CFS_ESTALE;
+		}
+	}
+	name_change_end(m, &n);
+	return rc;
+}
+
+static void
+op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	  struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct fuse_entry_param e = {0};
+	struct inode *i = NULL;
+	struct cfs_attr a;
+	uint64_t now;
+	int rc = create(req, parent, name, mode, fi->flags, &a);
+
+	now = now_mono_ns();
+	if (rc == 0) {
+		i = inode_obtain(&m->inodes, a.ref);
+		rc = i != NULL ? attach(m, i, &a, fi) : CFS_ENOMEM;
+	}
+	if (rc == 0 && (fi->flags & O_TRUNC) != 0 && a.size > 0) {
+		rc = inode_truncate(m, i, 0, &a);
+		if (rc != 0) {
+			inode_close(i);
+		}
+	}
+	if (rc != 0) {
+		inode_put(&m->inodes, i);
+		reply_code(req, rc);
+		return;
+	}
+	if (!attr_to_entry(m, &a, now, &e)) {
+		detach(m, i);
+		fuse_reply_err(req, ENOMEM);
+	} else if (fuse_reply_create(req, &e, fi) == -ENOENT) {
+		inode_forget(&m->inodes, e.ino, 1);
+		detach(m, i);
+	}
+}
+
+static void
+op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	void *buf = malloc(size);
+	ssize_t n;
+
+	(void)ino;
+	if (buf == NULL) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	n = cfs_file_pread(inode_of(fi)->file, buf, size, (uint64_t)off, NULL);
+	if (n < 0) {
+		reply_code(req, (int)n);
+	} else {
+		fuse_reply_buf(req, buf, (size_t)n);
+	}
+	free(buf);
+}
+
+static void
+op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
+	 struct fuse_file_info *fi)
+{
+	struct inode *i = inode_of(fi);
+	ssize_t n = inode_take_error(i);
+
+	(void)ino;
+	if (n == 0) {
+		inode_change_begin(i);
+		atomic_store(&i->dirty, true);
+		n = cfs_file_pwrite(i->file, buf, size, (uint64_t)off, NULL);
+		inode_change_end(i);
+	}
+	if (n < 0) {
+		reply_code(req, (int)n);
+	} else {
+		fuse_reply_write(req, (size_t)n);
+	}
+}
+
+/* close(2) of one descriptor: everything written is visible to everybody when it returns, or an error says why not. */
+static void
+op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct inode *i = inode_of(fi);
+	int rc = 0;
+
+	(void)ino;
+	if (!for_reading(fi)) {
+		if (atomic_load(&i->dirty) || atomic_load(&i->changing) > 0) {
+			struct cfs_attr a;
+
+			inode_flush(i, &a);
+		}
+		rc = inode_take_error(i);
+	}
+	reply_code(req, rc);
+}
+
+static void
+op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	struct inode *i = inode_of(fi);
+	int rc, earlier;
+
+	(void)ino;
+	(void)datasync;
+	inode_change_begin(i);
+	rc = cfs_file_fsync(i->file, NULL);
+	inode_change_end(i);
+	earlier = inode_take_error(i);
+	reply_code(req, rc != 0 ? rc : earlier);
+}
+
+static void
+op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	detach(mount_of(req), inode_of(fi));
+	reply_code(req, 0);
+}
+
+/* The server shares the extents: no data moves. Both sides' own writes are sent first. */
+static int
+copy_range(struct mount *m, struct inode *from, uint64_t off_in, struct inode *to, uint64_t off_out,
+	   size_t len, uint64_t *copied)
+{
+	struct cfs_attr a;
+	int rc = 0;
+
+	if (atomic_load(&from->dirty)) {
+		rc = inode_flush(from, NULL);
+	}
+	if (rc == 0 && atomic_load(&to->dirty)) {
+		rc = inode_flush(to, NULL);
+	}
+	if (rc != 0) {
+		return rc;
+	}
+	inode_change_begin(to);
+	rc = cfs_copy_range(m->c, from->ref, off_in, len, to->ref, off_out, copied, NULL);
+	if (rc == 0) {
+		rc = cfs_getattr(m->c, to->ref, &a, NULL);
+	}
+	if (rc == 0) {
+		rc = cfs_file_truncate(to->file, a.size, NULL);
+	}
+	inode_change_end(to);
+	return rc;
+}
+
+static void
+op_copy_file_range(fuse_req_t req, fuse_ino_t in, off_t off_in, struct fuse_file_info *fi_in,
+		   fuse_ino_t out, off_t off_out, struct fuse_file_info *fi_out, size_t len,
+		   int flags)
+{
+	uint64_t copied = 0;
+	int rc = flags == 0 ? copy_range(mount_of(req), inode_of(fi_in), (uint64_t)off_in,
+					 inode_of(fi_out), (uint64_t)off_out, len, &copied)
+			    : CFS_EINVAL;
+
+	(void)in;
+	(void)out;
+	if (rc == 0) {
+		fuse_reply_write(req, (size_t)copied);
+	} else {
+		reply_code(req, rc);
+	}
+}
+
+void
+ops_files(struct fuse_lowlevel_ops *ops)
+{
+	ops->open = op_open;
+	ops->create = op_create;
+	ops->read = op_read;
+	ops->write = op_write;
+	ops->flush = op_flush;
+	ops->fsync = op_fsync;
+	ops->release = op_release;
+	ops->copy_file_range = op_copy_file_range;
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/time.h"
+#include "mount.h"
+
+/* Names: look-up, making, removing, renaming, links. */
+
+/* ---- look-up */
+
+/* What a whole listing costs beside one round trip, and how large one may be to be worth it. */
+#define ROW_NS         UINT64_C(4000)
+#define SEARCH_ROWS    4096u
+#define ROWS_UNKNOWN   256u
+#define SEARCH_PAUSE_S 10
+
+/*
+ * One look-up after the other in one directory is a search: when they have cost as much as a listing of it would, the listing
+ * is asked for, which answers the rest. So a search costs at most twice what it could, and usually far less.
+ */
+static bool
+note_search(struct inode *dir, uint64_t began_ns, uint64_t took_ns)
+{
+	uint64_t rows, cost;
+	bool list;
+
+	pthread_mutex_lock(&dir->lock);
+	if (began_ns < dir->search_from_ns) {
+		/* It was tried lately, and the directory is too large. */
+		pthread_mutex_unlock(&dir->lock);
+		return false;
+	}
+	if (began_ns - dir->search_from_ns > (uint64_t)NS_PER_S) {
+		dir->searched_ns = 0;
+	}
+	dir->search_from_ns = began_ns;
+	dir->searched_ns += took_ns;
+	rows = dir->attr_ns != 0 ? dir->attr.size : ROWS_UNKNOWN;
+	cost = took_ns + rows * ROW_NS;
+	list = rows <= SEARCH_ROWS && dir->searched_ns > cost;
+	pthread_mutex_unlock(&dir->lock);
+	return list;
+}
+
+static void
+list_searched(struct mount *m, struct inode *dir)
+{
+	struct listing *g = NULL;
+
+	if (listing_fetch(m, dir->ref, 0, SEARCH_ROWS, &g) != 0 || !g->eof) {
+		pthread_mutex_lock(&dir->lock);
+		dir->search_from_ns = now_mono_ns() + SEARCH_PAUSE_S * (uint64_t)NS_PER_S;
+		pthread_mutex_unlock(&dir->lock);
+	}
+	listing_put(&m->listings, g);
+}
+
+/* Asks the server; what this mount wrote to the file and did not send yet counts. */
+static int
+look_up(struct mount *m, struct inode *dir, const char *name, struct cfs_attr *a,
+	uint64_t *asked_ns)
+{
+	struct inode *i;
+	int rc;
+
+	*asked_ns = now_mono_ns();
+	rc = cfs_lookup(m->c, dir->ref, name, a, NULL);
+	if (note_search(dir, *asked_ns, now_mono_ns() - *asked_ns)) {
+		list_searched(m, dir);
+	}
+	if (rc != 0 || inodes_unchanged(&m->inodes, a, *asked_ns)) {
+		return rc;
+	}
+	i = inode_get(&m->inodes, inode_id(&m->inodes, a->ref.ino));
+	if (i != NULL) {
+		rc = inode_look(m, i, false, a, asked_ns);
+		inode_put(&m->inodes, i);
+	}
+	return rc;
+}
+
+static void
+op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct mount *m = mount_of(req);
+	struct inode *dir = inode_get(&m->inodes, parent);
+	struct cfs_attr a;
+	uint64_t asked_ns = 0;
+	int rc = CFS_ESTALE;
+
+	if (dir != NULL) {
+		switch (listings_find(m, dir->ref.ino, name, &a, &asked_ns)) {
+		case LISTING_FOUND:
+			rc = 0;
+			break;
+		case LISTING_ABSENT:
+			rc = CFS_ENOENT;
+			break;
+		case LISTING_UNKNOWN:
+			rc = look_up(m, dir, name, &a, &asked_ns);
+			break;
+		}
+	}
+	if (rc == 0) {
+		reply_entry(req, &a, asked_ns);
+	} else if (rc == CFS_ENOENT && m->negative_timeout > 0) {
+		const struct fuse_entry_param none = {.entry_timeout =
+							  time_left(m->negative_timeout, asked_ns)};
+
+		fuse_reply_entry(req, &none);
+	} else {
+		reply_code(req, rc);
+	}
+	inode_put(&m->inodes, dir);
+}
+
+static void
+op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
+{
+	inode_forget(&mount_of(req)->inodes, ino, n);
+	fuse_reply_none(req);
+}
+
+static void
+op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	for (size_t i = 0; i < count; i++) {
+		inode_forget(&mount_of(req)->inodes, forgets[i].ino, forgets[i].nlookup);
+	}
+	fuse_reply_none(req);
+}
+
+/* ---- changes of names */
+
+int
+name_change_begin(struct mount *m, fuse_ino_t parent, const char *name, struct name_change *out)
+{
+	*out = (struct name_change){.dir = inode_get(&m->inodes, parent), .name = name};
+	if (out->dir == NULL) {
+		return CFS_ESTALE;
+	}
+	inode_change_begin(out->dir);
+	listings_touch(&m->listings, out->dir->ref.ino, name);
+	return 0;
+}
+
+void
+name_change_end(struct mount *m, struct name_change *n)
+{
+	if (n->dir == NULL) {
+		return;
+	}
+	/* Once more: somebody may have begun to ask in between, and nobody knows which state he is told. */
+	listings_touch(&m->listings, n->dir->ref.ino, n->name);
+	inode_change_end(n->dir);
+	inode_put(&m->inodes, n->dir);
+}
+
+static enum cfs_type
+type_of(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFDIR:
+		return CFS_DIR;
+	case S_IFLNK:
+		return CFS_SYMLINK;
+	case S_IFIFO:
+		return CFS_FIFO;
+	case S_IFCHR:
+		return CFS_CHR;
+	case S_IFBLK:
+		return CFS_BLK;
+	case S_IFSOCK:
+		return CFS_SOCK;
+	default:
+		return CFS_FILE;
+	}
+}
+
+static void
+make(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev,
+     const char *target)
+{
+	struct mount *m = mount_of(req);
+	const struct fuse_ctx *who = fuse_req_ctx(req);
+	struct name_change n;
+	struct cfs_attr a;
+	struct cfs_create create = {
+	    .name = name,
+	    .type = type_of(mode),
+	    .mode = mode & 07777,
+	    .uid = who->uid,
+	    .gid = who->gid,
+	    .rdev = rdev,
+	    .target = target,
+	};
+	uint64_t now;
+	int rc = name_change_begin(m, parent, name, &n);
+
+	if (rc == 0) {
+		create.dir = n.dir->ref;
+		rc = cfs_create(m->c, &create, CFS_VISIBLE, NULL, &a, NULL);
+	}
+	name_change_end(m, &n);
+	now = now_mono_ns();
+	if (rc == 0 && a.type == CFS_DIR) {
+		listing_note_empty(m, a.ref, create.dir.ino, now);
+	}
+	if (rc == 0) {
+		reply_entry(req, &a, now);
+	} else {
+		reply_code(req, rc);
+	}
+}
+
+static void
+op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
+{
+	make(req, parent, name, mode, rdev, NULL);
+}
+
+static void
+op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	make(req, parent, name, S_IFDIR | (mode & 07777), 0, NULL);
+}
+
+static void
+op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
+{
+	make(req, parent, name, S_IFLNK | 0777, 0, target);
+}
+
+static void
+remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, bool directory)
+{
+	struct mount *m = mount_of(req);
+	struct name_change n;
+	int rc = name_change_begin(m, parent, name, &n);
+
+	if (rc == 0) {
+		rc = cfs_unlink(m->c, n.dir->ref, name, directory, CFS_VISIBLE, NULL);
+	}
+	name_change_end(m, &n);
+	inodes_note_links(&m->inodes);
+	reply_code(req, rc);
+}
+
+static void
+op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	remove_name(req, parent, name, false);
+}
+
+static void
+op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	remove_name(req, parent, name, true);
+}
+
+static void
+op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t to_parent,
+	  const char *to_name, unsigned flags)
+{
+	struct mount *m = mount_of(req);
+	struct name_change from, to = {0};
+	int rc;
+
+	if ((flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0) {
+		fuse_reply_err(req, EINVAL);
+		return;
+	}
+	rc = name_change_begin(m, parent, name, &from);
+	if (rc == 0) {
+		rc = name_change_begin(m, to_parent, to_name, &to);
+	}
+	if (rc == 0) {
+		rc = cfs_rename(m->c, from.dir->ref, name, to.dir->ref, to_name,
+				(flags & RENAME_NOREPLACE) != 0, (flags & RENAME_EXCHANGE) != 0,
+				CFS_VISIBLE, NULL);
+	}
+	name_change_end(m, &to);
+	name_change_end(m, &from);
+	inodes_note_links(&m->inodes);
+	reply_code(req, rc);
+}
+
+static void
+op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
+{
+	struct mount *m = mount_of(req);
+	struct inode *i = inode_get(&m->inodes, ino);
+	struct name_change n;
+	struct cfs_attr a;
+	uint64_t asked_ns = 0;
+	int rc = name_change_begin(m, parent, name, &n);
+
+	if (rc == 0 && i == NULL) {
+		rc = CFS_ESTALE;
+	} else if (rc == 0) {
+		inode_change_begin(i);
+		rc = cfs_link(m->c, i->ref, n.dir->ref, name, CFS_VISIBLE, &a, NULL);
+		inode_change_end(i);
+	}
+	name_change_end(m, &n);
+	inodes_note_links(&m->inodes);
+	asked_ns = now_mono_ns();
+	if (rc == 0 && atomic_load(&i->dirty)) {
+		rc = inode_look(m, i, false, &a, &asked_ns);
+	}
+	if (rc == 0) {
+		reply_entry(req, &a, asked_ns);
+	} else {
+		reply_code(req, rc);
+	}
+	inode_put(&m->inodes, i);
+}
+
+static void
+op_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+	struct mount *m = mount_of(req);
+	char target[4096];
+	int rc = cfs_readlink(m->c, inode_ref(&m->inodes, ino), target, NULL);
+
+	if (rc == 0) {
+		fuse_reply_readlink(req, target);
+	} else {
+		reply_code(req, rc);
+	}
+}
+
+void
+ops_names(struct fuse_lowlevel_ops *ops)
+{
+	ops->lookup = op_lookup;
+	ops->forget = op_forget;
+	ops->forget_multi = op_forget_multi;
+	ops->mknod = op_mknod;
+	ops->mkdir = op_mkdir;
+	ops->symlink = op_symlink;
+	ops->unlink = op_unlink;
+	ops->rmdir = op_rmdir;
+	ops->rename = op_rename;
+	ops->link = op_link;
+	ops->readlink = op_readlink;
+}

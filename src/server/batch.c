@@ -255,10 +255,11 @@ do_one(struct session *s)
 	}
 	if (rc < 0) {
 		undo(s);
-		log_error("%s: %s: %s", s->args->peer.address, c->op->name, err.text);
 		reply_status(s, c->op, c->number, rc, NULL, &err);
-		if (rc != CFS_EREADONLY)
+		if (rc != CFS_EREADONLY) {
+			log_error("%s: %s: %s", s->args->peer.address, c->op->name, err.text);
 			session_end(s, rc);
+		}
 	}
 	send_answers(s);
 	drop_changes(&s->batch, 1);

@@ -6,7 +6,7 @@
 #include "base/io.h"
 
 void
-children_fini(struct children *c)
+children_clear(struct children *c)
 {
 	for (uint32_t i = 0; i < c->cap; i++) {
 		if (c->slots[i])

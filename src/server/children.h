@@ -31,7 +31,7 @@ struct children {
 	uint32_t unauthenticated; /* of those */
 };
 
-void children_fini(struct children *c);
+void children_clear(struct children *c);
 
 /* Adds a copy; borrowed. NULL when memory is out. */
 struct child *children_add(struct children *c, const struct child *child);

@@ -436,7 +436,7 @@ hub_run(const char *config_path, struct config *config, struct cfs_err *err)
 		(void)unlink(h->admin_path);
 	listener_close(&h->net);
 	listener_close(&h->admin);
-	children_fini(&h->children);
+	children_clear(&h->children);
 	tls_ctx_free(h->tls);
 	identity_fini(&h->identity);
 	store_shared_free(h->shared);

@@ -270,6 +270,9 @@ segment_copy(struct cfs_file *f, struct segment *s, unsigned char *buf, size_t s
 		if (err != NULL)
 			*err = s->err;
 		segment_drop(f, s);
+	} else if (s->len > 0 && s->len < s->asked && offset - s->offset >= s->len) {
+		/* A short answer is no end of the file: what is behind it is asked for anew, from there on. */
+		segment_drop(f, s);
 	} else {
 		size_t at = (size_t)(offset - s->offset);
 

@@ -103,7 +103,7 @@ struct content_plan {
 /*
  * What must be read to answer `length` bytes from offset: one consistent look at the metadata, no blob is touched.
  * whole_extents ends the answer at an extent's end instead of cutting one (but always gives at least one part). Short
- * only at the end of file. version != 0: CFS_ECONFLICT if it is another now. Free with content_plan_free().
+ * otherwise only at the end of file, or where more parts would be needed than one plan has (some 1,000). version != 0: CFS_ECONFLICT if it is another now. Free with content_plan_free().
  */
 int content_plan(struct store *s, const struct cred *cred, struct inode_ref ref, uint64_t offset,
 		 uint32_t length, uint64_t version, bool whole_extents,

@@ -5,6 +5,12 @@
 #include "store/blobfmt.h"
 #include "store/impl.h"
 
+/*
+ * Parts of one plan. A file that was written in very many pieces is read in several answers: the list of pieces must fit
+ * into a frame beside its bytes, and what one read takes of memory must not depend on the file.
+ */
+#define PARTS_MAX 1024u
+
 /* A plan under construction. Inline data is an offset into bytes until the plan is complete. */
 struct planner {
 	struct store *s;
@@ -14,7 +20,7 @@ struct planner {
 	struct buf bytes;
 	uint64_t next, end; /* of the file */
 	bool whole;
-	bool full; /* whole, and the next extent would have to be cut */
+	bool full; /* whole, and the next extent would have to be cut; or there is no room for another hole and extent */
 };
 
 struct plan_memory {
@@ -132,6 +138,7 @@ collect(struct planner *p, uint64_t ino, struct cfs_err *err)
 		rc = add_extent(p, st, err);
 		if (rc != 0)
 			break;
+		p->full = p->full || p->plan.count + 2 > PARTS_MAX;
 	}
 	db_done(st);
 	if (rc < 0)

@@ -96,6 +96,29 @@ sequential(void **state)
 	cfs_close(c);
 }
 
+/* Written backwards in pieces that nothing joins, as a database does: read on, the answers are shorter than what was asked for. */
+static void
+many_pieces(void **state)
+{
+	struct cfs *c = client_start(*state, 'a', NULL);
+	struct cfs_err err = CFS_ERR_INIT;
+	unsigned char *p = make_bytes(4 * MIB, 6);
+	struct cfs_attr attr;
+	struct cfs_file *f = create_file(c, "f", &attr);
+
+	for (size_t at = 4 * MIB; at > 0; at -= KIB)
+		write_at(f, p + at - KIB, KIB, at - KIB);
+	assert_int_equal(cfs_file_close(f, &err), 0);
+	f = open_file(c, "f");
+	for (size_t at = 0; at < 4 * MIB; at += 131072)
+		expect_at(f, p + at, 131072, at);
+	expect_at(f, p, 4 * MIB, 0);
+	assert_int_equal(cfs_file_close(f, &err), 0);
+	expect_content(c, "f", 4 * MIB, 6);
+	free(p);
+	cfs_close(c);
+}
+
 /* A shadow in memory says what must be there, whatever the order of writes, reads, truncations and flushes. */
 static void
 any_order(void **state)
@@ -284,6 +307,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(sequential, clienttest_setup, clienttest_teardown),
+	    cmocka_unit_test_setup_teardown(many_pieces, clienttest_setup, clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(any_order, clienttest_setup, clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(times_stay, clienttest_setup, clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(tells_errors_once, clienttest_setup,

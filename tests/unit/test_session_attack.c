@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* What a user who is signed in must not be able to do: to the server, to another user, or by chance to the own files. */
+
+#include "servertest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/rand.h"
+
+/* As many pieces as make the list of them longer than what a frame has room for beside 4 MiB of bulk. */
+#define PIECES      4096u
+#define PIECE_BYTES 1024u
+
+static void
+start(void **state, struct peer *p, char who)
+{
+	struct id128 stream = id128_random();
+
+	peer_start(*state, p, who);
+	peer_attach(p, &stream, true);
+}
+
+static int
+create_unnamed(struct peer *p, struct m_attr *attr)
+{
+	struct m_create_req req = {.seq = ++p->seq, .ino = p->next_ino++, .type = 1, .mode = 0644};
+	struct m_attr_rep rep;
+	int rc = peer_call(p, OP_CREATE, &req, &rep, NULL);
+
+	*attr = rep.attr;
+	return rc;
+}
+
+/* From the end to the start, so that no piece grows the one before it. */
+static void
+write_scattered(struct peer *p, const struct m_attr *attr, const unsigned char *bytes)
+{
+	struct m_write_piece piece = {.length = PIECE_BYTES, .kind = 1};
+	struct buf list = BUF_INIT;
+	struct m_write_rep rep;
+	struct m_write_req req = {.ino = attr->ino, .gen = attr->gen};
+
+	assert_int_equal(codec_list_append(&req.pieces, &msg_write_piece, &piece, &list, 0), 0);
+	for (unsigned i = PIECES; i > 0; i--) {
+		req.seq = ++p->seq;
+		req.ack = req.seq - 1;
+		req.offset = (uint64_t)(i - 1) * PIECE_BYTES;
+		assert_int_equal(peer_call_bulk(p, OP_WRITE, 0, &req, bytes + req.offset,
+						PIECE_BYTES, &rep),
+				 0);
+	}
+	buf_fini(&list);
+}
+
+/* Reads as far as the answers go, asking on. */
+static void
+read_on(struct peer *p, const struct m_attr *attr, uint32_t flags, unsigned char *out)
+{
+	struct m_read_req req = {.ino = attr->ino, .gen = attr->gen, .flags = flags};
+	struct m_read_rep rep;
+	struct str bulk;
+
+	while (req.offset < attr->size) {
+		req.length = (uint32_t)min_u64(attr->size - req.offset, STORE_BLOB_MAX);
+		assert_int_equal(peer_call(p, OP_READ, &req, &rep, &bulk), 0);
+		assert_in_range(bulk.len, 1, req.length);
+		memcpy(out + req.offset, bulk.p, bulk.len);
+		req.offset += bulk.len;
+	}
+}
+
+/* A file of very many pieces, as a database leaves behind, is read like any other: no answer may outgrow a frame. */
+static void
+test_scattered_file(void **state)
+{
+	const size_t size = (size_t)PIECES * PIECE_BYTES;
+	unsigned char *bytes = malloc(size), *out = malloc(size);
+	struct m_attr attr;
+	struct m_sum_rep sum;
+	struct sha256 want;
+	struct peer p;
+
+	assert_non_null(bytes);
+	assert_non_null(out);
+	rand_bytes(bytes, size);
+	start(state, &p, 'a');
+	assert_int_equal(peer_put(&p, p.home, "f", NULL, 0, &attr), 0);
+	write_scattered(&p, &attr, bytes);
+	assert_int_equal(peer_lookup(&p, p.home, "f", &attr), 0);
+	assert_int_equal(attr.size, size);
+	for (uint32_t flags = 0; flags < 2; flags++) {
+		memset(out, 0, size);
+		read_on(&p, &attr, flags, out);
+		assert_memory_equal(out, bytes, size);
+	}
+	assert_int_equal(peer_call(&p, OP_SUM,
+				   &(struct m_inode_req){.ino = attr.ino, .gen = attr.gen}, &sum,
+				   NULL),
+			 0);
+	assert_int_equal(sha256_once(NULL, bytes, size, &want), 0);
+	assert_true(sha256_equal(&sum.hash, &want));
+	peer_disconnect(&p);
+	assert_int_equal(p.result, 0);
+	free(bytes);
+	free(out);
+}
+
+/* What is being uploaded is nobody else's to see, whatever number they guess. */
+static void
+test_unnamed_is_private(void **state)
+{
+	struct m_read_req read = {.length = 100};
+	struct m_inode_req look = {0};
+	struct m_attr_rep rep;
+	struct m_read_rep read_rep;
+	struct m_sum_rep sum;
+	struct peer a, b;
+	struct m_attr attr;
+
+	start(state, &a, 'a');
+	start(state, &b, 'b');
+	assert_int_equal(create_unnamed(&a, &attr), 0);
+	look.ino = read.ino = attr.ino;
+	assert_int_equal(peer_call(&a, OP_GETATTR, &look, &rep, NULL), 0);
+	assert_int_equal(peer_call(&b, OP_GETATTR, &look, &rep, NULL), CFS_ESTALE);
+	assert_int_equal(peer_call(&b, OP_READ, &read, &read_rep, NULL), CFS_ESTALE);
+	assert_int_equal(peer_call(&b, OP_SUM, &look, &sum, NULL), CFS_ESTALE);
+	peer_disconnect(&a);
+	peer_disconnect(&b);
+}
+
+static int
+count_receipts(struct peer *p)
+{
+	struct m_events_req req = {.max = 100, .filter = 3};
+	struct m_events_rep rep;
+
+	assert_int_equal(peer_call(p, OP_EVENTS, &req, &rep, NULL), 0);
+	return (int)rep.events.count;
+}
+
+/* Whoever reads another's file is told of, also when the client does not say that it is a download. */
+static void
+test_reads_are_told_of(void **state)
+{
+	struct m_attr attr;
+	struct buf out = BUF_INIT;
+	struct peer a, b;
+
+	start(state, &a, 'a');
+	assert_int_equal(peer_put(&a, a.home, "f", "secret", 6, &attr), 0);
+	peer_start(*state, &b, 'b');
+	assert_int_equal(peer_read(&b, &attr, 0, &out), 0);
+	assert_int_equal(out.len, 6);
+	assert_int_equal(count_receipts(&a), 1);
+	/* The owner's own reads are nobody's business. */
+	assert_int_equal(peer_read(&a, &attr, 0, &out), 0);
+	assert_int_equal(count_receipts(&a), 1);
+	peer_disconnect(&a);
+	peer_disconnect(&b);
+	buf_fini(&out);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_scattered_file),
+	    TEST(test_unnamed_is_private),
+	    TEST(test_reads_are_told_of),
+	};
+
+	return cmocka_run_group_tests_name("session_attack", tests, NULL, NULL);
+}

@@ -20,7 +20,8 @@ struct planner {
 	struct buf bytes;
 	uint64_t next, end; /* of the file */
 	bool whole;
-	bool full; /* whole, and the next extent would have to be cut; or there is no room for another hole and extent */
+	bool
+	    full; /* whole, and the next extent would have to be cut; or there is no room for another hole and extent */
 };
 
 struct plan_memory {

@@ -170,7 +170,7 @@ void inode_from_row(struct db_stmt *st, int first_column, struct inode *out);
 
 /* By number alone: 1, 0 if there is none, or a code. */
 int inode_find(struct store *s, uint64_t ino, struct inode *out, struct cfs_err *err);
-/* As clients name it, if cred may see it. CFS_ESTALE, CFS_ENOENT. gen 0 matches any. */
+/* As clients name it, if cred may see it. CFS_ESTALE (also for another's unnamed file), CFS_ENOENT. gen 0 matches any. */
 int inode_get(struct store *s, const struct cred *cred, struct inode_ref ref, struct inode *out,
 	      struct cfs_err *err);
 /* As inode_get(), and a directory. CFS_ENOTDIR. */

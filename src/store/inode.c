@@ -53,6 +53,19 @@ cred_owns(const struct cred *cred, uint64_t owner)
 	return cred->admin || (owner != 0 && owner == cred->user);
 }
 
+/* Whether it is an upload of somebody else's, which nobody sees before it has a name. 1, 0, or a code. */
+static int
+is_others_upload(struct store *s, const struct cred *cred, const struct inode *in,
+		 struct cfs_err *err)
+{
+	static const struct db_sql sql = {"SELECT person FROM unnamed WHERE ino = ?1"};
+	uint64_t person;
+
+	if (in->a.nlink > 0 || cred_owns(cred, in->a.owner))
+		return 0;
+	return sql_get(s, &sql, SQL_ARGS(in->a.ino), &person, err);
+}
+
 int
 inode_get(struct store *s, const struct cred *cred, struct inode_ref ref, struct inode *out,
 	  struct cfs_err *err)
@@ -63,7 +76,10 @@ inode_get(struct store *s, const struct cred *cred, struct inode_ref ref, struct
 		return rc;
 	if (rc == 0 || (ref.gen != 0 && ref.gen != out->a.gen))
 		return err_code(err, CFS_ESTALE);
-	return cred_sees(cred, out->a.owner) ? 0 : err_code(err, CFS_ENOENT);
+	if (!cred_sees(cred, out->a.owner))
+		return err_code(err, CFS_ENOENT);
+	rc = is_others_upload(s, cred, out, err);
+	return rc == 1 ? err_code(err, CFS_ESTALE) : rc;
 }
 
 int

@@ -17,7 +17,6 @@
 
 /* Flags of read_req, as in ops.def. */
 #define READ_WHOLE_EXTENTS 1u
-#define READ_COUNTED       2u
 #define READ_VERIFY        4u
 
 /* Content without blobs up to this is copied into the answer at once. */
@@ -181,7 +180,8 @@ count_read(struct session *s, struct read_job *r)
 	struct receipt done, evicted;
 	bool complete;
 
-	if (!(r->req.flags & READ_COUNTED) || a->owner == s->me.id)
+	/* Whatever the request's flags say: the reader does not choose whether the owner is told. */
+	if (a->owner == s->me.id)
 		return 0;
 	if (!s->reads.receipts)
 		s->reads.receipts = receipts_new();
@@ -348,8 +348,7 @@ handle_READ(struct session *s, struct call *c, struct cfs_err *err)
 	if (rc)
 		return rc;
 	data_len = plan_data(plan, &blobs);
-	if (!blobs && data_len <= DIRECT_MAX &&
-	    (!(req->flags & READ_COUNTED) || plan->attr.owner == s->me.id)) {
+	if (!blobs && data_len <= DIRECT_MAX && plan->attr.owner == s->me.id) {
 		rc = answer_direct(s, c, plan, data_len, err);
 		content_plan_free(plan);
 		return rc;

@@ -48,9 +48,8 @@ write_scattered(struct peer *p, const struct m_attr *attr, const unsigned char *
 		req.seq = ++p->seq;
 		req.ack = req.seq - 1;
 		req.offset = (uint64_t)(i - 1) * PIECE_BYTES;
-		assert_int_equal(peer_call_bulk(p, OP_WRITE, 0, &req, bytes + req.offset,
-						PIECE_BYTES, &rep),
-				 0);
+		assert_int_equal(
+		    peer_call_bulk(p, OP_WRITE, 0, &req, bytes + req.offset, PIECE_BYTES, &rep), 0);
 	}
 	buf_fini(&list);
 }

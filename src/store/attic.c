@@ -61,7 +61,8 @@ insert_entry(struct store *s, const struct cred *cred, enum attic_kind kind, con
 	db_bind_i64(st, 6, in->a.ctime_ns);
 	db_bind_u64(st, 7, cred->user);
 	db_bind_u64(st, 8, in->a.version);
-	db_bind_u64(st, 9, in->a.size);
+	db_bind_u64(st, 9,
+		    in->a.stored); /* holes take no room from what others have in the attic */
 	rc = db_run(st, err);
 	buf_truncate(&s->path, dir_len);
 	return rc < 0 ? rc : 0;
@@ -133,8 +134,7 @@ discard(struct store *s, const struct attic_row *row, struct cfs_err *err)
 static int
 is_over_size(struct store *s, bool *over_out, struct cfs_err *err)
 {
-	static const struct db_sql sql = {
-	    "SELECT COALESCE(sum(size), 0) FROM attic WHERE kind = 1"};
+	static const struct db_sql sql = {"SELECT total(size) FROM attic WHERE kind = 1"};
 	int64_t now = store_now(s);
 	uint64_t bytes = 0;
 	int rc;

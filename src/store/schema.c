@@ -21,6 +21,7 @@
  * blob_owner: who may name a ready blob, and by which content it is found (dedup). Sharing a file of another's tree adds
  *   a row; all rows go when the blob is doomed, which needs refs 0: so the bytes go when the last user's do.
  * attic: kind 1 a dead inode kept whole, 2 a name that was removed while the inode has others (ino is alive then).
+ *   size: bytes that its extents cover.
  * answer: what a change was answered, until the client has it. ino_range: numbers given to clients, never twice.
  * usage: live inodes of a user and the bytes of the files among them.
  */

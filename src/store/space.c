@@ -138,29 +138,38 @@ usage_flush(struct store *s, struct cfs_err *err)
 {
 	static const struct db_sql sql = {
 	    "INSERT INTO usage (person, bytes, files) VALUES (?1, ?2, ?3)"
-	    " ON CONFLICT (person) DO UPDATE SET bytes = usage.bytes + ?2, files = usage.files + ?3"};
+	    " ON CONFLICT (person) DO UPDATE SET bytes = usage.bytes + ?2, files = usage.files + ?3"
+	    " WHERE typeof(usage.bytes + ?2) = 'integer'"};
 	struct usage_delta d = s->usage;
-	int rc = 0;
+	int rc;
 
 	memset(&s->usage, 0, sizeof(s->usage));
 	if (d.owner != 0 && (d.bytes != 0 || d.files != 0))
 		rc = sql_run(s, &sql, SQL_ARGS(d.owner, (uint64_t)d.bytes, (uint64_t)d.files), err);
+	else
+		rc = 1;
+	/* Holes cost nothing, so that a few files can have more bytes together than there are numbers. */
+	if (rc == 0)
+		return err_set(err, CFS_EFBIG, "the user's files would be too large together");
 	return rc < 0 ? rc : 0;
 }
 
 int
 usage_add(struct store *s, uint64_t owner, int64_t bytes, int64_t files, struct cfs_err *err)
 {
+	int64_t sum;
+
 	if (owner == 0 || (bytes == 0 && files == 0))
 		return 0;
-	if (s->usage.owner != owner) {
+	if (s->usage.owner != owner || __builtin_add_overflow(s->usage.bytes, bytes, &sum)) {
 		int rc = usage_flush(s, err);
 
 		if (rc != 0)
 			return rc;
 		s->usage.owner = owner;
+		sum = bytes;
 	}
-	s->usage.bytes += bytes;
+	s->usage.bytes = sum;
 	s->usage.files += files;
 	return 0;
 }
@@ -196,11 +205,11 @@ store_stats(struct store *s, struct store_stats *out, struct cfs_err *err)
 {
 	static const struct db_sql sql = {
 	    "SELECT (SELECT count(*) FROM person),"
-	    " (SELECT COALESCE(sum(files), 0) FROM usage), (SELECT COALESCE(sum(bytes), 0) FROM usage),"
+	    " (SELECT COALESCE(sum(files), 0) FROM usage), (SELECT total(bytes) FROM usage),"
 	    " (SELECT count(*) FROM blob WHERE state = 1),"
 	    " (SELECT COALESCE(sum(stored), 0) FROM blob WHERE state = 1),"
 	    " (SELECT count(*) FROM attic WHERE kind = 1),"
-	    " (SELECT COALESCE(sum(size), 0) FROM attic WHERE kind = 1)"};
+	    " (SELECT total(size) FROM attic WHERE kind = 1)"};
 	struct db_stmt *st;
 	uint64_t total;
 	int rc = store_need_db(s, err);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What one user does to the extreme, and what goes wrong below: nobody else is hurt by it. Over every kind of store. */
+#include <string.h>
+
+#include "store/impl.h"
+#include "storetest.h"
+
+#define MINUTE_NS (60 * NS_PER_S)
+
+static int
+set_size(struct storetest *t, const struct inode_attr *f, uint64_t size)
+{
+	struct setattr_args a = {.ref = st_ref(f), .valid = SETATTR_SIZE, .size = size};
+	struct cfs_err err = CFS_ERR_INIT;
+	struct inode_attr out;
+	uint64_t commit;
+	int rc;
+
+	st_begin(t);
+	rc = names_setattr(t->s, &t->a, &a, &out, &err);
+	if (rc == 0)
+		rc = store_commit(t->s, &commit, &err);
+	store_rollback(t->s);
+	return rc;
+}
+
+/* Files of the largest size cost nothing to make: their sum must not stop the keeper, the statistics or the check. */
+static void
+sums_of_sizes_do_not_overflow(void **state)
+{
+	static const char *const names[] = {"a", "b", "c", "d"};
+	struct storetest *t = *state;
+	struct store_stats stats;
+	struct inode_attr f[4];
+
+	t->conf.attic_max_bytes = 2;
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(st_put(t, t->home, names[i], "x", 1, &f[i]), 0);
+	assert_int_equal(set_size(t, &f[0], (uint64_t)STORE_FILE_MAX), 0);
+	/* What a user's files have together stays a number. */
+	assert_int_equal(set_size(t, &f[1], (uint64_t)STORE_FILE_MAX), CFS_EFBIG);
+	assert_int_equal(set_size(t, &f[1], (uint64_t)STORE_FILE_MAX - 1000), 0);
+	assert_int_equal(set_size(t, &f[2], 2000), CFS_EFBIG);
+	st_check(t);
+	assert_int_equal(store_stats(t->s, &stats, NULL), 0);
+
+	t->s->clock_shift_ns = 2 * MINUTE_NS;
+	assert_int_equal(st_unlink(t, t->home, "a", false), 0);
+	assert_int_equal(st_unlink(t, t->home, "b", false), 0);
+	assert_int_equal(set_size(t, &f[2], (uint64_t)STORE_FILE_MAX), 0);
+	assert_int_equal(st_unlink(t, t->home, "c", false), 0);
+	assert_int_equal(store_stats(t->s, &stats, NULL), 0);
+	st_keep(t);
+	assert_int_equal(store_stats(t->s, &stats, NULL), 0);
+	assert_int_equal(stats.attic_files, 0);
+	st_check(t);
+}
+
+static int
+run(const char *name, CMFixtureFunction setup)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, storetest_teardown)
+	const struct CMUnitTest tests[] = {
+	    TEST(sums_of_sizes_do_not_overflow),
+	};
+#undef TEST
+
+	return cmocka_run_group_tests_name(name, tests, NULL, NULL);
+}
+
+int
+main(void)
+{
+	int failed = run("limits: memory", storetest_memory_setup);
+
+	failed += run("limits: directory", storetest_dir_setup);
+	return failed == 0 ? 0 : 1;
+}

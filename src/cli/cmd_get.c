@@ -14,7 +14,8 @@
 
 /*
  * get: remote files and trees to this machine. Names come from the server and are not trusted: each is checked to be one
- * plain name, and a directory is only entered if it is a real one, never through a link.
+ * plain name, and a directory is only entered if it is a real one, never through a link. Nor is a file written through a
+ * link, unless the user named that: it may have come with an earlier state of the same tree.
  */
 
 struct get_values {
@@ -53,6 +54,7 @@ get_file(struct get *g, const char *remote, const char *local, const struct cfs_
 	    .local = g->to_stdout ? NULL : local,
 	    .fd = g->to_stdout ? STDOUT_FILENO : -1,
 	    .noclobber = g->o.noclobber,
+	    .nofollow = strcmp(local, g->to) != 0,
 	    .set_times = !g->to_stdout,
 	    .set_mode = !g->to_stdout,
 	};

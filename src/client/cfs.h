@@ -336,6 +336,7 @@ struct cfs_get {
 	const char *local;
 	int fd;
 	bool noclobber;
+	bool nofollow; /* a symbolic link that is local's last name is replaced: for names that came from the server */
 	bool set_times, set_mode;
 	void *tag;
 };

@@ -376,7 +376,7 @@ cfs_xfer_get(struct cfs_xfer *x, const struct cfs_get *g, struct cfs_err *err)
 	    (g->remote != NULL && (d->base.remote = strdup(g->remote)) == NULL))
 		rc = err_code(&why, CFS_ENOMEM);
 	if (rc == 0 && g->local != NULL)
-		rc = target_open(&d->target, g->local, g->noclobber, &why);
+		rc = target_open(&d->target, g->local, g->noclobber, g->nofollow, &why);
 	else if (rc == 0)
 		target_from_fd(&d->target, g->fd);
 	d->target.cancel = &x->cancel;

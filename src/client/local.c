@@ -113,12 +113,12 @@ source_read(const struct source *src, uint64_t start, bool sparse, size_t size, 
 
 /* ---- target */
 
-/* The path that a symbolic link at path leads to, else path itself; a new string. */
+/* The path that a symbolic link at path leads to, unless it is not to be followed, else path itself; a new string. */
 static char *
-resolve(const char *path, struct stat *st, bool *exists)
+resolve(const char *path, bool nofollow, struct stat *st, bool *exists)
 {
 	*exists = lstat(path, st) == 0;
-	if (*exists && S_ISLNK(st->st_mode)) {
+	if (*exists && S_ISLNK(st->st_mode) && !nofollow) {
 		char *real = realpath(path, NULL);
 
 		*exists = real != NULL && stat(real, st) == 0;
@@ -143,17 +143,19 @@ temp_name(const char *path)
 }
 
 int
-target_open(struct target *t, const char *path, bool noclobber, struct cfs_err *err)
+target_open(struct target *t, const char *path, bool noclobber, bool nofollow, struct cfs_err *err)
 {
 	struct stat st;
 	bool exists;
 
 	*t = (struct target){.fd = -1, .owned = true};
-	t->path = resolve(path, &st, &exists);
+	t->path = resolve(path, nofollow, &st, &exists);
 	if (t->path == NULL)
 		return err_code(err, CFS_ENOMEM);
 	if (exists && noclobber)
 		return err_set(err, CFS_EEXIST, "%s: already exists", path);
+	if (exists && S_ISLNK(st.st_mode))
+		exists = false; /* it gives way, and has no permissions to keep */
 	if (exists && S_ISDIR(st.st_mode))
 		return err_set(err, CFS_EISDIR, "%s: is a directory", path);
 	if (exists && !S_ISREG(st.st_mode)) {

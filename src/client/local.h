@@ -39,10 +39,12 @@ struct target {
 };
 
 /*
- * Opens for path: a temporary file beside it (beside what it points to, if it is a symbolic link), or, where path is a
- * device, fifo or socket, that itself. CFS_EEXIST with noclobber when there is something, CFS_EISDIR.
+ * Opens for path: a temporary file beside it (beside what it points to, if it is a symbolic link; with nofollow the link
+ * is replaced), or, where path is a device, fifo or socket, that itself. CFS_EEXIST with noclobber when there is
+ * something, CFS_EISDIR.
  */
-int target_open(struct target *t, const char *path, bool noclobber, struct cfs_err *err);
+int target_open(struct target *t, const char *path, bool noclobber, bool nofollow,
+		struct cfs_err *err);
 /* Takes a descriptor, not owned. */
 void target_from_fd(struct target *t, int fd);
 /* Writes at offset, or next in order. CFS_ELOCALSPACE, CFS_ELOCALIO. */

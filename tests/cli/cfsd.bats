@@ -134,8 +134,8 @@ has_session() {
 	new_user bob
 	stay alice
 	victim=$(admin status --json | grep -o '"pid":[0-9]*,"user":"alice"' | grep -o '[0-9]*' | head -n 1)
-	kill -SEGV "$victim"
-	wait_until 10 grep -q "process $victim died of signal 11" server.log
+	kill -KILL "$victim"
+	wait_until 10 grep -q "process $victim died of signal 9" server.log
 	run -0 as bob cfs ls
 	exec 9>&-
 }

@@ -17,6 +17,8 @@
 /* READ's flags: whole extents, part of a download, check what carries no hash. */
 #define READ_FLAGS   (1u | 2u | 4u)
 #define MAX_RESTARTS 5u
+/* What is checked and written in the user's own thread. */
+#define SMALL        65536u
 
 struct download {
 	struct item base;
@@ -24,9 +26,9 @@ struct download {
 	struct cfs_attr attr; /* the version that is being read */
 	struct target target;
 	uint64_t asked;        /* bytes up to which READs were issued */
-	uint64_t written;      /* in order: bytes that are written */
-	struct chunk *waiting; /* in order: answers that are ahead, by offset */
-	bool writing;          /* in order: a worker is at it */
+	uint64_t written;      /* bytes that are written */
+	struct chunk *waiting; /* checked and not written, by offset */
+	bool writing;          /* a worker is at it */
 	bool changed;          /* start again when nothing is pending */
 	unsigned restarts;
 };
@@ -93,18 +95,24 @@ write_all(const struct chunk *ch, const struct target *t, struct list pieces, st
 }
 
 static void
-check_and_write(struct work_job *job)
+check_job(struct work_job *job)
+{
+	struct chunk *ch = CONTAINER_OF(job, struct chunk, job);
+	struct m_read_rep rep;
+	int rc = call_result(ch->call, &rep, &ch->err);
+
+	ch->code = rc == 0 ? check_all(ch, rep.pieces, &ch->err) : rc;
+}
+
+static void
+write_job(struct work_job *job)
 {
 	struct chunk *ch = CONTAINER_OF(job, struct chunk, job);
 	struct download *d = download_of(ch->item);
 	struct m_read_rep rep;
 	int rc = call_result(ch->call, &rep, &ch->err);
 
-	if (rc == 0)
-		rc = check_all(ch, rep.pieces, &ch->err);
-	if (rc == 0)
-		rc = write_all(ch, &d->target, rep.pieces, &ch->err);
-	ch->code = rc;
+	ch->code = rc == 0 ? write_all(ch, &d->target, rep.pieces, &ch->err) : rc;
 }
 
 /* ---- answers */
@@ -149,30 +157,50 @@ was_written(struct chunk *ch)
 	write_next(d);
 }
 
-/* In order: the next answer goes to a worker when the one before is written. */
+/*
+ * One at a time, also where order does not matter: the kernel lets one thread at a time into a file, and a second one
+ * would wait for it spinning.
+ */
 static void
 write_next(struct download *d)
 {
 	struct chunk *ch = d->waiting;
 
-	if (!d->target.in_order || d->writing || ch == NULL || ch->offset != d->written ||
-	    d->base.code < 0)
+	if (d->writing || ch == NULL || d->base.code < 0 || d->changed ||
+	    (d->target.in_order && ch->offset != d->written))
 		return;
 	d->waiting = ch->next;
 	d->writing = true;
-	chunk_work(ch, check_and_write, was_written);
+	chunk_work(ch, write_job, was_written);
 }
 
 static void
-wait_in_order(struct download *d, struct chunk *ch)
+was_checked(struct chunk *ch)
 {
+	struct download *d = download_of(ch->item);
 	struct chunk **at = &d->waiting;
 
+	if (ch->code < 0 || ch->item->code < 0 || d->changed) {
+		if (ch->code < 0)
+			item_fail(ch->item, ch->code, &ch->err);
+		chunk_free(ch);
+		return;
+	}
 	while (*at != NULL && (*at)->offset < ch->offset)
 		at = &(*at)->next;
 	ch->next = *at;
 	*at = ch;
 	write_next(d);
+}
+
+/* A worker would cost more than it does. */
+static void
+check_and_write_here(struct chunk *ch)
+{
+	check_job(&ch->job);
+	if (ch->code == 0)
+		write_job(&ch->job);
+	was_written(ch);
 }
 
 static int ask(struct download *d, uint64_t offset, size_t length, struct chunk *ch);
@@ -205,10 +233,10 @@ was_read(struct chunk *ch)
 		chunk_free(ch);
 		return;
 	}
-	if (d->target.in_order)
-		wait_in_order(d, ch);
+	if (covered <= SMALL && !d->target.in_order && !d->writing)
+		check_and_write_here(ch);
 	else
-		chunk_work(ch, check_and_write, was_written);
+		chunk_work(ch, check_job, was_checked);
 }
 
 /* Sends a READ; its bytes arrive in ch's buffer. */

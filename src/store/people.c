@@ -263,17 +263,22 @@ people_check_password(struct store *s, const char *name, const char *password, s
 		rc = load_hash(s, name, hash, err);
 	if (rc != 0)
 		return rc;
+	rc = shared_lock_password(s->shared, err);
+	if (rc != 0)
+		goto out;
 	/* Making a hash costs what checking one does: who does not exist looks like who does. */
 	if (hash[0] == '\0')
 		rc = people_hash_password(password, len, dummy, err);
 	else
 		right = crypto_pwhash_str_verify(hash, password, len) == 0;
+	shared_unlock_password(s->shared);
 	if (rc == 0 && !right)
 		rc = err_set(err, CFS_EAUTH, "wrong user name or password");
 	if (rc == 0)
 		rc = people_by_name(s, name, out, err);
 	if (rc == 0 && out->disabled)
 		rc = err_set(err, CFS_EAUTH, "user %s is disabled", name);
+out:
 	secure_wipe(hash, sizeof(hash));
 	return rc;
 }

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "store/impl.h"
+
+/* Shorter than the time for signing in, so that who waits is told. */
+#define PASSWORD_WAIT_S 10
 
 static int
 mutex_init(pthread_mutex_t *m)
@@ -36,6 +40,8 @@ store_shared_new(struct store_shared **shared_out, struct cfs_err *err)
 		rc = mutex_init(&sh->write);
 	if (rc == 0)
 		rc = mutex_init(&sh->flush);
+	if (rc == 0)
+		rc = mutex_init(&sh->password);
 	if (rc != 0) {
 		(void)munmap(sh, sizeof(*sh));
 		return err_set_errno(err, rc, "mutexes of the store");
@@ -82,6 +88,28 @@ void
 shared_unlock_write(struct store_shared *sh)
 {
 	(void)pthread_mutex_unlock(&sh->write);
+}
+
+int
+shared_lock_password(struct store_shared *sh, struct cfs_err *err)
+{
+	struct timespec until;
+	int rc;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += PASSWORD_WAIT_S;
+	rc = pthread_mutex_clocklock(&sh->password, CLOCK_MONOTONIC, &until);
+	if (rc == EOWNERDEAD)
+		rc = pthread_mutex_consistent(&sh->password);
+	if (rc == ETIMEDOUT)
+		return err_set(err, CFS_EBUSY, "too many sign-ins at once");
+	return rc == 0 ? 0 : err_set_errno(err, rc, "mutex of the store");
+}
+
+void
+shared_unlock_password(struct store_shared *sh)
+{
+	(void)pthread_mutex_unlock(&sh->password);
 }
 
 uint64_t

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What one user does to the extreme, and what goes wrong below: nobody else is hurt by it. Over every kind of store. */
+#include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "store/impl.h"
 #include "storetest.h"
@@ -56,12 +58,40 @@ sums_of_sizes_do_not_overflow(void **state)
 	st_check(t);
 }
 
+static void *
+sign_in(void *arg)
+{
+	struct storetest *t = arg;
+	struct person p;
+
+	/* Only this thread uses the store meanwhile. */
+	assert_int_equal(people_check_password(t->s, "nobody", "x", 1, &p, NULL), CFS_EAUTH);
+	return NULL;
+}
+
+/* Each check of a password takes much memory: no more than one at a time, however many strangers try. */
+static void
+one_password_is_checked_at_a_time(void **state)
+{
+	const struct timespec long_enough = {.tv_nsec = 700 * NS_PER_MS};
+	struct storetest *t = *state;
+	pthread_t thread;
+
+	assert_int_equal(shared_lock_password(t->shared, NULL), 0);
+	assert_int_equal(pthread_create(&thread, NULL, sign_in, t), 0);
+	(void)nanosleep(&long_enough, NULL);
+	assert_int_equal(pthread_tryjoin_np(thread, NULL), EBUSY);
+	shared_unlock_password(t->shared);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
 static int
 run(const char *name, CMFixtureFunction setup)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, storetest_teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(sums_of_sizes_do_not_overflow),
+	    TEST(one_password_is_checked_at_a_time),
 	};
 #undef TEST
 

@@ -102,20 +102,35 @@ finish_good(struct session *s, struct blob_job *b)
 	free_job(b);
 }
 
-/* Takes one of the ids reserved beforehand. */
+static int
+fetch_ids(struct session *s, struct cfs_err *err)
+{
+	struct blobs *bl = &s->blobs;
+	int rc = content_blob_reserve(s->store, s->me.id, bl->ids_next_take, bl->ids, err);
+
+	if (rc)
+		return rc;
+	bl->ids_left = bl->ids_next_take;
+	bl->ids_next_take = BLOB_IDS_MAX;
+	return 0;
+}
+
+/* Takes one of the ids reserved beforehand. Those of a session that was quiet for a day are no good any more. */
 static int
 take_id(struct session *s, struct id128 *id_out, struct cfs_err *err)
 {
 	struct blobs *bl = &s->blobs;
+	int rc = 0;
 
-	if (bl->ids_left == 0) {
-		int rc = content_blob_reserve(s->store, s->me.id, bl->ids_next_take, bl->ids, err);
-
-		if (rc)
+	if (bl->ids_left > 0) {
+		rc = content_blob_is_reserved(s->store, &bl->ids[bl->ids_left - 1], err);
+		if (rc < 0)
 			return rc;
-		bl->ids_left = bl->ids_next_take;
-		bl->ids_next_take = BLOB_IDS_MAX;
 	}
+	if (rc == 0)
+		rc = fetch_ids(s, err);
+	if (rc < 0)
+		return rc;
 	*id_out = bl->ids[--bl->ids_left];
 	return 0;
 }

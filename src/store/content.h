@@ -24,6 +24,12 @@ struct store;
 int content_blob_reserve(struct store *s, uint64_t user, unsigned count, struct id128 *ids_out,
 			 struct cfs_err *err);
 
+/*
+ * Whether a reserved id may still be written and made ready: 1, or 0 when it is about to be removed or was, because it
+ * was reserved nearly a day ago; or a negative code.
+ */
+int content_blob_is_reserved(struct store *s, const struct id128 *id, struct cfs_err *err);
+
 /* Looks for a live blob of the same owner with this hash and length: 1 and *id_out, or 0, or a negative code. */
 int content_blob_find(struct store *s, uint64_t user, const struct sha256 *hash, uint32_t length,
 		      struct id128 *id_out, struct cfs_err *err);

@@ -4,9 +4,10 @@
 #include "store/blobfmt.h"
 #include "store/impl.h"
 
-#define NAMED_WITHIN_NS (24 * 3600 * NS_PER_S) /* from the reservation on */
-#define KEEP_UNUSED_NS  (600 * NS_PER_S) /* of a blob that was in use: its bytes may come back */
-#define RESERVE_MAX     1024u
+#define NAMED_WITHIN_NS   (24 * 3600 * NS_PER_S) /* from the reservation on */
+#define WRITTEN_WITHIN_NS (3600 * NS_PER_S)      /* ... from when it is begun on, at the most */
+#define KEEP_UNUSED_NS    (600 * NS_PER_S) /* of a blob that was in use: its bytes may come back */
+#define RESERVE_MAX       1024u
 
 static void
 bind_id(struct db_stmt *st, int index, const struct id128 *id)
@@ -52,6 +53,24 @@ content_blob_reserve(struct store *s, uint64_t user, unsigned count, struct id12
 	}
 	rc = store_commit(s, &commit, err);
 	return rc != 0 ? rc : store_sync(s, commit, err);
+}
+
+int
+content_blob_is_reserved(struct store *s, const struct id128 *id, struct cfs_err *err)
+{
+	static const struct db_sql sql = {
+	    "SELECT 1 FROM blob WHERE id = ?1 AND state = 0 AND idle_until > ?2"};
+	struct db_stmt *st;
+	int rc = store_need_db(s, err);
+
+	if (rc != 0)
+		return rc;
+	st = db_use(s->db, &sql, err);
+	bind_id(st, 1, id);
+	db_bind_i64(st, 2, store_now(s) + WRITTEN_WITHIN_NS);
+	rc = db_step(st, err);
+	db_done(st);
+	return rc;
 }
 
 int

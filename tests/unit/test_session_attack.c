@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/rand.h"
+#include "store/impl.h"
 
 /* As many pieces as make the list of them longer than what a frame has room for beside 4 MiB of bulk. */
 #define PIECES      4096u
@@ -163,6 +164,35 @@ test_reads_are_told_of(void **state)
 	buf_fini(&out);
 }
 
+/*
+ * A session that was quiet for more than a day has reserved ids left that the keeper took for abandoned: it must not use
+ * them.
+ */
+static void
+test_ids_that_expired(void **state)
+{
+	struct servertest *t = *state;
+	unsigned char bytes[70000];
+	struct m_blob_put_req req = {.tag = 1};
+	struct m_blob_put_rep rep;
+	struct store *keeper;
+	struct peer p;
+	bool more = true;
+
+	start(state, &p, 'a');
+	rand_bytes(bytes, sizeof(bytes));
+	assert_int_equal(peer_call_bulk(&p, OP_BLOB_PUT, 0, &req, bytes, sizeof(bytes), &rep), 0);
+	assert_int_equal(store_open(&t->store_conf, t->shared, &keeper, NULL), 0);
+	keeper->clock_shift_ns = 25 * 3600 * NS_PER_S;
+	while (more)
+		assert_int_equal(store_keep(keeper, 1000, &more, NULL), 0);
+	store_close(keeper);
+	req.tag = 2;
+	bytes[0]++;
+	assert_int_equal(peer_call_bulk(&p, OP_BLOB_PUT, 0, &req, bytes, sizeof(bytes), &rep), 0);
+	peer_disconnect(&p);
+}
+
 int
 main(void)
 {
@@ -170,6 +200,7 @@ main(void)
 	    TEST(test_scattered_file),
 	    TEST(test_unnamed_is_private),
 	    TEST(test_reads_are_told_of),
+	    TEST(test_ids_that_expired),
 	};
 
 	return cmocka_run_group_tests_name("session_attack", tests, NULL, NULL);

@@ -80,7 +80,9 @@ int cfs_connect(const struct cfs_profile *p, const struct cfs_options *o, struct
 /* Ends at once: calls under way fail with CFS_ECANCELED. NULL accepted. */
 void cfs_close(struct cfs *c);
 /*
- * Async-signal-safe: makes every waiting call of c return CFS_ECANCELED soon, once; later calls work again (Ctrl-C).
+ * Async-signal-safe: makes every waiting call of c return CFS_ECANCELED soon, once; later calls work again (Ctrl-C). For a
+ * transfer that is every moment from cfs_xfer_new() (or the last finish) to cfs_xfer_finish(): what is under way then is
+ * given up, without half a file under a final name on either side.
  */
 void cfs_interrupt(struct cfs *c);
 
@@ -262,7 +264,10 @@ int cfs_file_open(struct cfs *c, const struct cfs_attr *attr, bool writable, str
 /* Bytes read (short only at the end of file) or a negative code. Sees this client's own unflushed writes. */
 ssize_t cfs_file_pread(struct cfs_file *f, void *buf, size_t size, uint64_t offset,
 		       struct cfs_err *err);
-/* size, or a negative code; an error of an earlier gathered write is told here or by flush, once each. */
+/*
+ * size, or a negative code; an error of an earlier gathered write is told here, by flush, fsync or close, once each (and
+ * by every read that meets it).
+ */
 ssize_t cfs_file_pwrite(struct cfs_file *f, const void *buf, size_t size, uint64_t offset,
 			struct cfs_err *err);
 /* Everything written is visible to everybody (close of the mount). attr may be NULL. */
@@ -336,7 +341,8 @@ struct cfs_get {
 	const char *local;
 	int fd;
 	bool noclobber;
-	bool nofollow; /* a symbolic link that is local's last name is replaced: for names that came from the server */
+	bool
+	    nofollow; /* a symbolic link that is local's last name is replaced: for names that came from the server */
 	bool set_times, set_mode;
 	void *tag;
 };

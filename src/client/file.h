@@ -31,7 +31,7 @@ struct segment {
 	struct segment *next; /* by offset */
 	struct cfs *c;
 	struct cfs_file *f; /* not once it is dropped */
-	struct call *call; /* NULL: answered */
+	struct call *call;  /* NULL: answered */
 	uint64_t offset;
 	size_t asked, len; /* len: bytes that came; less at the end of the file */
 	size_t used;       /* bytes given out */

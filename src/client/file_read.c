@@ -355,6 +355,24 @@ is_dirty(const struct cfs_file *f, uint64_t offset, size_t size)
 	return f->writes > 0 && offset < f->busy_to && offset + size > f->busy_from;
 }
 
+/* The program's own writes are there first. That one of them failed is for its next write or flush to tell, too. */
+static int
+settle_for_read(struct cfs_file *f, struct cfs_err *err)
+{
+	struct cfs_err why = CFS_ERR_INIT;
+	int rc = file_settle(f, NULL, &why);
+
+	if (rc == 0)
+		return 0;
+	pthread_mutex_lock(&f->c->lock);
+	if (f->error.code == 0)
+		f->error = why;
+	pthread_mutex_unlock(&f->c->lock);
+	if (err != NULL)
+		*err = why;
+	return rc;
+}
+
 ssize_t
 cfs_file_pread(struct cfs_file *f, void *buf, size_t size, uint64_t offset, struct cfs_err *err)
 {
@@ -369,7 +387,7 @@ cfs_file_pread(struct cfs_file *f, void *buf, size_t size, uint64_t offset, stru
 		pthread_mutex_unlock(&c->lock);
 		if (file_read_gathered(f, buf, size, offset))
 			return (ssize_t)size;
-		int rc = file_settle(f, NULL, err);
+		int rc = settle_for_read(f, err);
 		if (rc < 0)
 			return rc;
 		pthread_mutex_lock(&c->lock);

@@ -203,6 +203,7 @@ tells_errors_once(void **state)
 	struct cfs_err err = CFS_ERR_INIT;
 	struct cfs_attr attr;
 	struct cfs_file *f;
+	char two[2];
 
 	assert_int_equal(put_bytes(c, "f", 100, 1), 0);
 	cfs_close(c);
@@ -210,6 +211,8 @@ tells_errors_once(void **state)
 	assert_int_equal(cfs_stat(c, "/alice/f", false, &attr, &err), 0);
 	assert_int_equal(cfs_file_open(c, &attr, true, &f, &err), 0);
 	write_at(f, "x", 1, 0);
+	/* A read that meets it does not take it from the one who has to know. */
+	assert_int_equal(cfs_file_pread(f, two, 2, 0, &err), CFS_EDENIED);
 	assert_int_equal(cfs_file_flush(f, NULL, &err), CFS_EDENIED);
 	assert_int_equal(cfs_file_flush(f, NULL, &err), 0);
 	assert_int_equal(cfs_file_close(f, &err), 0);

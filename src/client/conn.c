@@ -200,6 +200,9 @@ conn_lead(struct cfs *c, struct waiter *self)
 	}
 	if (conn_has_output(c))
 		conn_output(c);
+	/* Writing, and what expires, may find that the line is lost. */
+	if (c->link.stream != stream)
+		return;
 	poll_set_fill(c, &p);
 	if (c->link.stream != stream)
 		return;

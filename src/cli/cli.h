@@ -49,6 +49,7 @@ struct cli {
 	struct cli_conn *conns;
 	char *cwd;                 /* the shell's remote directory, absolute; NULL: the own tree */
 	bool shell;                /* inside `cfs shell` */
+	bool abandoned;            /* nobody reads the data that a command writes */
 	int exit_code;             /* what a command that was done ends with: `shell -c` */
 	unsigned done, failed;     /* items of this command, see cli_item_failed() */
 	int first_failure;         /* its code */

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <locale.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/args.h"
 #include "cli/cli.h"
 #include "cli/globals.h"
 #include "cli/interrupt.h"
+#include "cli/output.h"
 #include "cli/remote.h"
 
 static void
@@ -62,23 +61,16 @@ read_globals(struct cli *cli, int argc, char **argv, int *first_out, struct cfs_
 	return rc;
 }
 
-/* Whether standard output is a pipe that nobody reads any more. */
-static bool
-output_is_abandoned(void)
-{
-	struct pollfd p = {.fd = STDOUT_FILENO};
-
-	return poll(&p, 1, 0) > 0 && (p.revents & POLLERR) != 0;
-}
-
 /* Writes out what is left. As other tools do, the program ends by SIGPIPE without a word if nobody reads. */
 static int
-finish_output(int code)
+finish_output(const struct cli *cli, int code)
 {
-	if (fflush(stdout) == 0 && ferror(stdout) == 0) {
+	bool failed = fflush(cli->out) != 0 || ferror(cli->out);
+
+	if (!failed && !cli->abandoned) {
 		return code;
 	}
-	if (output_is_abandoned()) {
+	if (cli->abandoned || out_is_abandoned(cli)) {
 		interrupt_die(SIGPIPE);
 	}
 	fputs("cfs: cannot write to standard output\n", stderr);
@@ -125,7 +117,7 @@ main(int argc, char **argv)
 	} else if (rc == ARGS_OK) {
 		code = run(&cli, argc - first, argv + first);
 	}
-	code = finish_output(code);
+	code = finish_output(&cli, code);
 	conf_fini(&conf);
 	return code;
 }

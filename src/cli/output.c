@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/output.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -141,6 +142,14 @@ out_size(char *buf, size_t size, uint64_t bytes, bool human)
 	} else {
 		snprintf(buf, size, "%llu", (unsigned long long)bytes);
 	}
+}
+
+bool
+out_is_abandoned(const struct cli *cli)
+{
+	struct pollfd p = {.fd = fileno(cli->out)};
+
+	return poll(&p, 1, 0) > 0 && (p.revents & POLLERR) != 0;
 }
 
 bool

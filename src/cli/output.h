@@ -38,6 +38,9 @@ void out_time(char *buf, size_t size, int64_t time_ns);
 /* "12345", or with human "12.1K". */
 void out_size(char *buf, size_t size, uint64_t bytes, bool human);
 
+/* Whether stdout is a pipe that nobody reads any more. */
+bool out_is_abandoned(const struct cli *cli);
+
 /* Whether stdout takes colours (--color, NO_COLOR, a terminal). */
 bool out_colors(const struct cli *cli);
 

@@ -87,6 +87,22 @@ print_error_object(const struct cli *cli, const char *command, const char *item,
 	json_decref(o);
 }
 
+/* Whether text begins with name and ": "; in an error's text control characters have become '?'. */
+static bool
+names_it(const char *text, const char *name)
+{
+	size_t i = 0;
+
+	for (; name[i] != '\0'; i++) {
+		unsigned char c = (unsigned char)name[i];
+
+		if (text[i] != name[i] && !((c < 0x20 || c == 0x7f) && text[i] == '?')) {
+			return false;
+		}
+	}
+	return i > 0 && strncmp(text + i, ": ", 2) == 0;
+}
+
 /* A lower layer may have named the item already, or its last component. */
 static const char *
 without_item(const char *text, const char *item)
@@ -95,10 +111,8 @@ without_item(const char *text, const char *item)
 				     strrchr(item, '/') != NULL ? strrchr(item, '/') + 1 : item};
 
 	for (size_t i = 0; i < 2; i++) {
-		size_t n = strlen(names[i]);
-
-		if (n > 0 && strncmp(text, names[i], n) == 0 && strncmp(text + n, ": ", 2) == 0) {
-			return text + n + 2;
+		if (names_it(text, names[i])) {
+			return text + strlen(names[i]) + 2;
 		}
 	}
 	return text;
@@ -180,7 +194,7 @@ cli_check(const struct cli *cli, struct cfs_err *err)
 	if (interrupt_pending() != 0) {
 		return err_code(err, CFS_ECANCELED);
 	}
-	if (ferror(cli->out)) {
+	if (ferror(cli->out) || cli->abandoned) {
 		if (err != NULL) {
 			*err = (struct cfs_err){.code = CFS_ECANCELED};
 		}
@@ -249,6 +263,7 @@ cli_run(struct cli *cli, int argc, char **argv)
 	}
 	cli->done = cli->failed = 0;
 	cli->exit_code = 0;
+	cli->abandoned = false;
 	rc = command->run(cli, argc, argv, &err);
 	if (rc < 0 && err.text[0] != '\0') {
 		cli_error(cli, command->name, NULL, rc, err.text);

@@ -34,6 +34,10 @@ on_done(void *arg, const struct cfs_xfer_done *d)
 	if (d->code == CFS_ECANCELED) {
 		return;
 	}
+	if (d->code != 0 && t->silent && out_is_abandoned(t->cli)) {
+		t->cli->abandoned = true;
+		return;
+	}
 	if (d->code != 0) {
 		cli_item_failed(t->cli, t->command,
 				t->puts && d->local != NULL ? d->local : d->remote, d->code,

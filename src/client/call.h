@@ -45,8 +45,9 @@ struct call {
 	size_t fields_size; /* of the fields, without the header */
 	const void *bulk;   /* borrowed bulk behind that, until the answer */
 	size_t bulk_size;
-	size_t sent;    /* bytes of all this that the stream has taken */
-	uint16_t flags; /* of the frame */
+	size_t sent;         /* bytes of all this that the stream has taken */
+	unsigned lines_lost; /* while it was on them */
+	uint16_t flags;      /* of the frame */
 	uint64_t number;
 	uint64_t seq;           /* change: number in the stream, 0 not given yet */
 	uint64_t sent_ns;       /* when it was wholly sent, or submitted */

@@ -10,6 +10,9 @@
 #include "client/call.h"
 #include "client/conn.h"
 
+/* Lines that may be lost under one request before it is given up. */
+#define LINES_LOST_MAX 8u
+
 void
 conn_lost(struct cfs *c, const struct cfs_err *why)
 {
@@ -28,6 +31,7 @@ conn_lost(struct cfs *c, const struct cfs_err *why)
 	c->tx_now.last = &c->tx_now.first;
 	for (struct call *k = c->flying.first, *next; k != NULL; k = next) {
 		next = k->fly_next;
+		k->lines_lost += k->sent > 0;
 		k->sent = 0;
 		/* Nobody wants the answer of a look that was given up; a change stays. */
 		if (k->state == CALL_DONE && k->seq == 0)
@@ -133,6 +137,34 @@ line_failed(struct cfs *c, struct cfs_err *err)
 	}
 }
 
+/*
+ * A request on which one line after the other breaks may be what breaks them: repeated for ever it would keep every other
+ * call from its answer too.
+ */
+static void
+drop_hopeless(struct cfs *c)
+{
+	struct cfs_err why;
+	bool again = true;
+
+	while (again) {
+		struct call *k = c->flying.first;
+
+		while (k != NULL && k->lines_lost < LINES_LOST_MAX)
+			k = k->fly_next;
+		again = k != NULL;
+		if (k == NULL)
+			continue;
+		err_set(&why, k->seq != 0 ? CFS_ESTREAMLOST : CFS_ENET,
+			"%s: the connection was lost %u times over it: %s", k->op->name,
+			k->lines_lost, c->lost.text);
+		if (k->seq != 0)
+			changes_lost(c, &why);
+		else
+			call_answer(k, why.code, &why);
+	}
+}
+
 void
 conn_redial(struct cfs *c)
 {
@@ -146,6 +178,7 @@ conn_redial(struct cfs *c)
 		conn_fail_all(c, &c->lost);
 		return;
 	}
+	drop_hopeless(c);
 	if (c->down_ns == 0)
 		c->down_ns = now;
 	if (now < c->retry_ns) {

@@ -136,6 +136,8 @@ test_dial(struct dialer *base, uint64_t deadline, struct stream **out, struct cf
 	cut->inner = fdstream_new(fd);
 	assert_non_null(cut->inner);
 	cut->send_left = atomic_exchange(&t->cut_sent, 0);
+	if (cut->send_left == 0)
+		cut->send_left = atomic_load(&t->cut_always);
 	cut->receive_left = atomic_exchange(&t->cut_received, 0);
 	cut->limited_send = cut->send_left > 0;
 	cut->limited_receive = cut->receive_left > 0;

@@ -23,7 +23,8 @@ struct clienttest {
 	char who;
 	/* Cut the line when so many bytes were sent (or received) on it; 0: never. Taken by the next dial, once. */
 	atomic_size_t cut_sent, cut_received;
-	atomic_uint refuse; /* dials to refuse */
+	atomic_size_t cut_always; /* the same as cut_sent for every line */
+	atomic_uint refuse;       /* dials to refuse */
 };
 
 int clienttest_setup(void **state);

@@ -201,6 +201,29 @@ gives_up_and_comes_back(void **state)
 	cfs_close(c);
 }
 
+/* A request whose every line breaks is given up, and the next one has a line again. */
+static void
+not_for_ever(void **state)
+{
+	struct clienttest *t = *state;
+	struct cfs *c = client_start(t, 'a', NULL);
+	struct cfs_err err = CFS_ERR_INIT;
+	struct cfs_attr attr;
+
+	cfs_close(c);
+	atomic_store(&t->cut_always, 1200);
+	c = client_start(t, 'a', NULL);
+	int rc = 0;
+	for (unsigned i = 0; i < 20 && rc == 0; i++)
+		rc = put_bytes(c, "f", 20000, i);
+	assert_true(rc == CFS_ESTREAMLOST || rc == CFS_ENET);
+	atomic_store(&t->cut_always, 0);
+	assert_int_equal(cfs_stat(c, "", false, &attr, &err), 0);
+	assert_int_equal(put_bytes(c, "f", 20000, 7), 0);
+	expect_content(c, "f", 20000, 7);
+	cfs_close(c);
+}
+
 static void
 interrupted(void **state)
 {
@@ -241,6 +264,7 @@ main(void)
 					    clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(gives_up_and_comes_back, clienttest_setup,
 					    clienttest_teardown),
+	    cmocka_unit_test_setup_teardown(not_for_ever, clienttest_setup, clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(interrupted, clienttest_setup, clienttest_teardown),
 	};
 

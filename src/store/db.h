@@ -62,6 +62,11 @@ int db_begin_write(struct db *db, struct cfs_err *err);
 int db_begin_read(struct db *db, struct cfs_err *err);
 void db_end_read(struct db *db);
 
+/*
+ * 0 while the transaction that was begun stands; else the code of what failed in it: after some errors (a full disk in the
+ * middle of a statement) the engine undoes all of it by itself, and what came then would be committed alone.
+ */
+int db_check_write(struct db *db, struct cfs_err *err);
 int db_commit(struct db *db, struct cfs_err *err);
 void db_rollback(struct db *db);
 int db_savepoint(struct db *db, struct cfs_err *err);

@@ -66,7 +66,8 @@ code_of(int rc)
 int
 db_sqlite_fail(struct db *db, int rc, struct cfs_err *err)
 {
-	return err_set(err, code_of(rc), "database: %s (%d)",
+	db->failed = code_of(rc);
+	return err_set(err, db->failed, "database: %s (%d)",
 		       db->handle != NULL ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc), rc);
 }
 
@@ -376,6 +377,15 @@ db_end_read(struct db *db)
 {
 	if (run_plain(db, &commit_sql, NULL) != 0)
 		db_rollback(db);
+}
+
+int
+db_check_write(struct db *db, struct cfs_err *err)
+{
+	if (sqlite3_get_autocommit(db->handle) == 0)
+		return 0;
+	return err_set(err, db->failed < 0 ? db->failed : CFS_EIO,
+		       "database: the transaction was undone");
 }
 
 int

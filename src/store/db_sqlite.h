@@ -13,6 +13,7 @@ struct db {
 	int wal_fd; /* -1 in memory. SQLite locks the database and -shm, never -wal: closing this drops no lock of its own */
 	struct db_stmt **slots; /* open addressing by the address of the struct db_sql */
 	size_t slot_count, used;
+	int failed; /* code of what failed last */
 };
 
 /* Sets err from SQLite's code and message. Returns the code. */

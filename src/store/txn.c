@@ -54,11 +54,13 @@ drop_numbers(struct store *s)
 int
 store_commit(struct store *s, uint64_t *commit_out, struct cfs_err *err)
 {
-	int rc = store_need_txn(s, err);
+	int rc;
 
-	if (rc != 0)
-		return rc;
-	rc = change_stream_flush(s, err);
+	if (!s->in_txn)
+		return store_need_txn(s, err);
+	rc = store_need_txn(s, err);
+	if (rc == 0)
+		rc = change_stream_flush(s, err);
 	if (rc == 0)
 		rc = usage_flush(s, err);
 	if (rc == 0)
@@ -97,7 +99,8 @@ store_in_transaction(const struct store *s)
 int
 store_need_txn(struct store *s, struct cfs_err *err)
 {
-	return s->in_txn ? 0 : err_set(err, CFS_EFAIL, "no transaction is open");
+	return s->in_txn ? db_check_write(s->db, err)
+			 : err_set(err, CFS_EFAIL, "no transaction is open");
 }
 
 int

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "store/events.h"
 #include "store/impl.h"
 #include "storetest.h"
 
@@ -86,12 +87,58 @@ one_password_is_checked_at_a_time(void **state)
 }
 
 static int
+count_event(void *arg, const struct event *e)
+{
+	(void)e;
+	++*(int *)arg;
+	return 0;
+}
+
+/*
+ * When the disk is full in the middle of a transaction the engine undoes all of it by itself. Nothing that comes
+ * afterwards may count as part of it, or be committed alone.
+ */
+static void
+an_undone_transaction_goes_no_further(void **state)
+{
+	struct storetest *t = *state;
+	struct event e = {.kind = EVENT_ADMIN, .owner = t->alice.id};
+	struct create_args c = {.dir = t->home,
+				.name = st_str("f"),
+				.ino = st_ino(t),
+				.stream = t->stream.stream,
+				.type = INODE_FILE};
+	struct cfs_err err = CFS_ERR_INIT;
+	struct inode_attr f;
+	uint64_t commit;
+	int events = 0;
+
+	st_begin(t);
+	assert_int_equal(names_create(t->s, &t->a, &c, &f, &err), 0);
+	assert_int_equal(db_exec(t->s->db, "PRAGMA max_page_count = 1", &err), 0);
+	while (events_add(t->s, &e, &err) == 0)
+		;
+	assert_int_equal(err.code, CFS_ENOSPC);
+	assert_int_equal(db_exec(t->s->db, "PRAGMA max_page_count = 1000000", NULL), 0);
+	assert_int_equal(events_add(t->s, &e, &err), CFS_ENOSPC);
+	assert_int_equal(store_commit(t->s, &commit, &err), CFS_ENOSPC);
+	assert_int_equal(
+	    events_list(t->s, &t->admin, 0, 10, 0, count_event, &events, &commit, &err), 0);
+	assert_int_equal(events, 0);
+	assert_int_equal(names_lookup(t->s, &t->a, t->home, c.name, &f, &err), CFS_ENOENT);
+	st_keep(t);
+	assert_int_equal(st_put(t, t->home, "f", "x", 1, &f), 0);
+	st_check(t);
+}
+
+static int
 run(const char *name, CMFixtureFunction setup)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, storetest_teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(sums_of_sizes_do_not_overflow),
 	    TEST(one_password_is_checked_at_a_time),
+	    TEST(an_undone_transaction_goes_no_further),
 	};
 #undef TEST
 

@@ -79,9 +79,14 @@ shared_lock_write(struct store_shared *sh, struct cfs_err *err)
 
 	if (rc != 0)
 		return rc;
-	rc = lock_robust(&sh->write, err);
+	rc = pthread_mutex_lock(&sh->write);
+	if (rc == EOWNERDEAD) {
+		/* It may have committed and not come to count that: what is flushed so far need not be all. */
+		(void)atomic_fetch_add(&sh->committed, 1);
+		rc = pthread_mutex_consistent(&sh->write);
+	}
 	(void)pthread_mutex_unlock(&sh->next);
-	return rc;
+	return rc == 0 ? 0 : err_set_errno(err, rc, "mutex of the store");
 }
 
 void

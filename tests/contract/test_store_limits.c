@@ -2,7 +2,9 @@
 /* What one user does to the extreme, and what goes wrong below: nobody else is hurt by it. Over every kind of store. */
 #include <errno.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "store/events.h"
 #include "store/impl.h"
@@ -131,6 +133,29 @@ an_undone_transaction_goes_no_further(void **state)
 	st_check(t);
 }
 
+/*
+ * Who dies while it holds the write mutex may have committed what it did not get to count: what is on stable storage
+ * must not be taken for complete after it.
+ */
+static void
+a_commit_that_was_not_counted_is_flushed(void **state)
+{
+	struct storetest *t = *state;
+	uint64_t before = store_last_commit(t->s);
+	int status;
+	pid_t child;
+
+	assert_int_equal(store_sync(t->s, before, NULL), 0);
+	child = fork();
+	if (child == 0)
+		_exit(shared_lock_write(t->shared, NULL) == 0 ? 0 : 1);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	st_begin(t);
+	store_rollback(t->s);
+	assert_true(store_last_commit(t->s) > before);
+}
+
 static int
 run(const char *name, CMFixtureFunction setup)
 {
@@ -139,6 +164,7 @@ run(const char *name, CMFixtureFunction setup)
 	    TEST(sums_of_sizes_do_not_overflow),
 	    TEST(one_password_is_checked_at_a_time),
 	    TEST(an_undone_transaction_goes_no_further),
+	    TEST(a_commit_that_was_not_counted_is_flushed),
 	};
 #undef TEST
 

@@ -128,7 +128,7 @@ int content_sum_get(struct store *s, const struct cred *cred, struct inode_ref r
 		    struct sha256 *sum_out, uint64_t *version_out, uint64_t *size_out,
 		    struct cfs_err *err);
 
-/* change. Stores it if the version is still that one. */
+/* change. Stores it if the version is still that one and the file has a name: before, its version does not count. */
 int content_sum_set(struct store *s, struct inode_ref ref, uint64_t version,
 		    const struct sha256 *sum, struct cfs_err *err);
 

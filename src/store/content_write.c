@@ -136,7 +136,8 @@ content_sum_set(struct store *s, struct inode_ref ref, uint64_t version, const s
 		struct cfs_err *err)
 {
 	static const struct db_sql sql = {"UPDATE inode SET sum = ?4, sum_version = ?3"
-					  " WHERE ino = ?1 AND gen = ?2 AND version = ?3"};
+					  " WHERE ino = ?1 AND gen = ?2 AND version = ?3"
+					  " AND nlink > 0"};
 	struct db_stmt *st;
 	int rc = store_need_txn(s, err);
 

@@ -267,6 +267,7 @@ an_unnamed_file_is_put(void **state)
 	struct content_piece p = text_piece("bytes that come in pieces");
 	struct put_args a = {
 	    .dir = t->home, .name = st_str("f"), .ino = c.ino, .stream = t->stream.stream};
+	struct sha256 sum = {{0}};
 	struct inode_attr f;
 	uint64_t replaced, at;
 
@@ -276,7 +277,11 @@ an_unnamed_file_is_put(void **state)
 			 CFS_ESTALE);
 	assert_int_equal(content_write(t->s, &t->a, st_ref(&f), false, 0, 0, &p, 1, &at, &f, NULL),
 			 0);
+	/* Its version does not tell its states apart, so no sum of it can be kept. */
+	assert_int_equal(content_sum_set(t->s, st_ref(&f), f.version, &sum, NULL), 0);
 	(void)st_commit(t);
+	assert_int_equal(
+	    content_sum_get(t->s, &t->a, st_ref(&f), &sum, &replaced, &at, NULL), 0);
 	st_check(t);
 	a.size = 5;
 	assert_int_equal(put_with(t, &a, &f, &replaced), 0);

@@ -393,6 +393,11 @@ cfs_xfer_get(struct cfs_xfer *x, const struct cfs_get *g, struct cfs_err *err)
 
 	if (d == NULL)
 		return err_code(err, CFS_ENOMEM);
+	/* Files that go to descriptors stand there in the order in which they were added. */
+	if (g->local == NULL && (rc = xfer_drain(x, err)) < 0) {
+		free(d);
+		return rc;
+	}
 	d->want = *g;
 	d->attr = g->attr;
 	d->target.fd = -1;

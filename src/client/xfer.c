@@ -358,6 +358,18 @@ xfer_add(struct cfs_xfer *x, struct item *it, struct cfs_err *err)
 }
 
 int
+xfer_drain(struct cfs_xfer *x, struct cfs_err *err)
+{
+	int rc = 0;
+
+	while (rc == 0 && x->items != NULL)
+		rc = pump(x, err);
+	if (rc < 0)
+		give_up(x, rc, err);
+	return rc;
+}
+
+int
 cfs_xfer_new(struct cfs *c, const struct cfs_xfer_hooks *hooks, struct cfs_xfer **out,
 	     struct cfs_err *err)
 {
@@ -383,12 +395,8 @@ cfs_xfer_new(struct cfs *c, const struct cfs_xfer_hooks *hooks, struct cfs_xfer 
 int
 cfs_xfer_finish(struct cfs_xfer *x, struct cfs_err *err)
 {
-	int rc = 0;
+	int rc = xfer_drain(x, err);
 
-	while (rc == 0 && x->items != NULL)
-		rc = pump(x, err);
-	if (rc < 0)
-		give_up(x, rc, err);
 	tell_progress(x, true);
 	if (rc == 0 && x->fatal.code < 0) {
 		rc = x->fatal.code;

@@ -84,6 +84,8 @@ struct cfs_xfer {
 
 /* Adds an item, which the engine owns from here on; returns when all of it is issued. */
 int xfer_add(struct cfs_xfer *x, struct item *it, struct cfs_err *err);
+/* Waits until every item is reported; on an error they all end with it. */
+int xfer_drain(struct cfs_xfer *x, struct cfs_err *err);
 /* Whether a chunk of this size may be made now. */
 bool xfer_has_room(const struct cfs_xfer *x, size_t size);
 /* A chunk with a buffer of size bytes (0: none); NULL when memory is out. */

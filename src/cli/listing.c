@@ -19,6 +19,7 @@ struct listings {
 	struct cfs *c;
 	struct work_pool *pool;
 	struct listing_job *jobs; /* all that were not taken */
+	size_t under_way;         /* of them not finished */
 	size_t held;              /* entries in finished jobs */
 	atomic_bool stop;
 };
@@ -116,6 +117,7 @@ job_start(struct listings *l, struct cfs_ref dir)
 		job->next->prev = &job->next;
 	}
 	l->jobs = job;
+	l->under_way++;
 	work_submit(l->pool, &job->work);
 	return job;
 }
@@ -131,34 +133,34 @@ job_free(struct listing_job *job)
 	free(job);
 }
 
-static void
-collect_finished(struct listings *l)
-{
-	for (struct work_job *w = work_collect(l->pool); w != NULL; w = w->next) {
-		struct listing_job *job = CONTAINER_OF(w, struct listing_job, work);
-
-		job->done = true;
-		l->held += job->list.n;
-	}
-}
-
-/* Asks for the directories from entry i on, at most WINDOW of one list at once. */
+/* Asks for the directories from entry i on, as far as the window reaches. */
 static void
 ask_ahead(struct listings *l, struct children *list, size_t i)
 {
-	size_t under_way = 0;
-
 	list->asked = list->asked > i ? list->asked : i;
-	for (size_t k = i; k < list->asked; k++) {
-		under_way += list->v[k].job != NULL;
-	}
-	for (; list->asked < list->n && under_way < WINDOW && l->held < HELD_MAX; list->asked++) {
-		struct child *child = &list->v[list->asked];
+	while (list->asked < list->n && l->under_way < WINDOW && l->held < HELD_MAX) {
+		struct child *child = &list->v[list->asked++];
 
 		if (child->attr.type == CFS_DIR) {
 			child->job = job_start(l, child->attr.ref);
-			under_way += child->job != NULL;
 		}
+	}
+}
+
+/* Notes what has come; the directories in it are asked for next, so that narrow trees are fetched ahead too. */
+static void
+collect_finished(struct listings *l)
+{
+	struct work_job *next;
+
+	for (struct work_job *w = work_collect(l->pool); w != NULL; w = next) {
+		struct listing_job *job = CONTAINER_OF(w, struct listing_job, work);
+
+		next = w->next;
+		job->done = true;
+		l->under_way--;
+		l->held += job->list.n;
+		ask_ahead(l, &job->list, 0);
 	}
 }
 

@@ -4,7 +4,7 @@
 
 /*
  * Directories' entries in memory, fetched ahead: while a command works on one directory of a tree, those that it enters
- * next are being listed already, so that a tree costs few lone round trips whatever its shape.
+ * next, and those in them, are being listed already, so that a tree costs few lone round trips.
  */
 
 #include "cli/cli.h"

@@ -107,8 +107,9 @@ waiter_leave(struct cfs *c, struct waiter *w)
 	c->users--;
 	if (c->closing)
 		pthread_cond_signal(&c->thread_cond);
-	if (c->leader != w)
+	if (c->leader != w && c->leader != NULL)
 		return;
+	/* With no leader this one was perhaps to be the next, and had its answer already: the lead goes on to another. */
 	c->leader = NULL;
 	if (c->waiters != NULL)
 		pthread_cond_signal(&c->waiters->cond);

@@ -208,13 +208,17 @@ finish(struct session *s, struct read_job *r)
 	reads_answer(s, r);
 }
 
-/* Gives the job its buffer and a worker; CFS_EBUSY when there is no buffer. */
+/* Gives the job its plan, if it has none yet, its buffer and a worker; CFS_EBUSY when there is no buffer. */
 static int
 start(struct session *s, struct read_job *r)
 {
 	bool blobs;
-	int rc;
+	int rc = 0;
 
+	if (!r->plan)
+		rc = make_plan(s, &r->req, &r->plan, &r->err);
+	if (rc)
+		return rc;
 	r->data_len = plan_data(r->plan, &blobs);
 	rc = bufpool_get(s->read_bufs, r->data_len, &r->buf);
 	if (rc)
@@ -325,6 +329,11 @@ submit(struct session *s, struct call *c, const struct m_read_req *req, struct c
 	s->reads.in_flight++;
 	rc = s->reads.waiting ? CFS_EBUSY : start(s, r);
 	if (rc == CFS_EBUSY) {
+		/* A plan holds inline content: many of them that wait would hold any amount of it. */
+		if (s->reads.waiting) {
+			content_plan_free(r->plan);
+			r->plan = NULL;
+		}
 		wait_for_buffer(s, r);
 	} else if (rc) {
 		free_read(r);

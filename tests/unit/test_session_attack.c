@@ -4,6 +4,7 @@
 
 #include "servertest.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,8 @@
 /* As many pieces as make the list of them longer than what a frame has room for beside 4 MiB of bulk. */
 #define PIECES      4096u
 #define PIECE_BYTES 1024u
+
+#define WAITING_READS 80u /* of 4 MiB each */
 
 static void
 start(void **state, struct peer *p, char who)
@@ -193,14 +196,98 @@ test_ids_that_expired(void **state)
 	peer_disconnect(&p);
 }
 
+/* A number of /proc/self/status, in KiB. */
+static size_t
+own_memory(const char *what)
+{
+	char line[256];
+	size_t kib = 0;
+	FILE *f = fopen("/proc/self/status", "r");
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f))
+		if (strncmp(line, what, strlen(what)) == 0)
+			kib = strtoul(line + strlen(what) + 1, NULL, 10);
+	(void)fclose(f);
+	return kib;
+}
+
+/* A file that is one whole blob. */
+static void
+put_blob(struct peer *p, const char *name, struct m_attr *attr)
+{
+	struct m_write_piece piece = {.length = STORE_BLOB_MAX, .kind = 3};
+	unsigned char *bytes = calloc(1, STORE_BLOB_MAX);
+	struct m_blob_put_req blob = {.tag = 1};
+	struct m_blob_put_rep blob_rep;
+	struct buf list = BUF_INIT;
+	struct m_put_req req;
+	struct m_put_rep rep;
+
+	assert_non_null(bytes);
+	assert_int_equal(peer_call_bulk(p, OP_BLOB_PUT, 0, &blob, bytes, STORE_BLOB_MAX, &blob_rep),
+			 0);
+	peer_fill_put(p, p->home, name, 0, &req, &list);
+	req.size = STORE_BLOB_MAX;
+	piece.blob = blob_rep.blob;
+	assert_int_equal(codec_list_append(&req.pieces, &msg_write_piece, &piece, &list, 0), 0);
+	assert_int_equal(peer_call(p, OP_PUT, &req, &rep, NULL), 0);
+	*attr = rep.attr;
+	buf_fini(&list);
+	free(bytes);
+}
+
+/* Reads that wait for a buffer must not hold what they are to read: many at once would take any amount of memory. */
+static void
+test_memory_of_waiting_reads(void **state)
+{
+	struct m_write_piece piece = {.length = STORE_INLINE_MAX, .kind = 1};
+	struct m_write_req req = {0};
+	struct m_read_req read = {.length = STORE_BLOB_MAX};
+	unsigned char bytes[STORE_INLINE_MAX];
+	struct m_write_rep rep;
+	struct buf list = BUF_INIT;
+	struct m_attr attr;
+	struct frame f;
+	struct peer p;
+	size_t before;
+
+	start(state, &p, 'a');
+	rand_bytes(bytes, sizeof(bytes));
+	assert_int_equal(peer_put(&p, p.home, "f", NULL, 0, &attr), 0);
+	req.ino = read.ino = attr.ino;
+	assert_int_equal(codec_list_append(&req.pieces, &msg_write_piece, &piece, &list, 0), 0);
+	for (; req.offset < STORE_BLOB_MAX; req.offset += STORE_INLINE_MAX) {
+		req.ack = p.seq;
+		req.seq = ++p.seq;
+		assert_int_equal(peer_call_bulk(&p, OP_WRITE, 0, &req, bytes, sizeof(bytes), &rep),
+				 0);
+	}
+	put_blob(&p, "blob", &attr);
+	before = own_memory("VmHWM:");
+	/* All buffers are given to reads of blobs, which take a moment. */
+	for (unsigned i = 0; i < WAITING_READS + 8; i++) {
+		read.ino = i < 8 ? attr.ino : req.ino;
+		peer_send(&p, OP_READ, 0, &read, NULL, 0);
+	}
+	for (unsigned i = 0; i < WAITING_READS + 8; i++) {
+		do
+			assert_int_equal(caller_receive(p.c, &f, NULL), 0);
+		while (!f.is_reply);
+		assert_int_equal(f.flags, 0);
+	}
+	assert_in_range(own_memory("VmHWM:") - before, 0, 128 * 1024);
+	peer_disconnect(&p);
+	buf_fini(&list);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_scattered_file),
-	    TEST(test_unnamed_is_private),
-	    TEST(test_reads_are_told_of),
-	    TEST(test_ids_that_expired),
+	    TEST(test_scattered_file),          TEST(test_unnamed_is_private),
+	    TEST(test_reads_are_told_of),       TEST(test_ids_that_expired),
+	    TEST(test_memory_of_waiting_reads),
 	};
 
 	return cmocka_run_group_tests_name("session_attack", tests, NULL, NULL);

@@ -97,15 +97,20 @@ children_from(const struct children *c, uint32_t index)
 }
 
 uint32_t
-children_from_address(const struct children *c, const struct addr_key *key)
+children_from_address(const struct children *c, const struct addr_key *key,
+		      uint32_t *unauthenticated_out)
 {
-	uint32_t n = 0;
+	uint32_t n = 0, unauthenticated = 0;
 
 	for (uint32_t i = 0; i < c->cap; i++) {
 		const struct child *child = c->slots[i];
 
-		if (child && child->role == CHILD_SESSION && addr_key_equal(&child->key, key))
-			n++;
+		if (!child || child->role != CHILD_SESSION || !addr_key_equal(&child->key, key))
+			continue;
+		n++;
+		unauthenticated += !child->signed_in;
 	}
+	if (unauthenticated_out)
+		*unauthenticated_out = unauthenticated;
 	return n;
 }

@@ -47,7 +47,8 @@ struct child *children_find(const struct children *c, pid_t pid);
 /* The first one at or behind an index, or NULL. */
 struct child *children_from(const struct children *c, uint32_t index);
 
-/* Sessions from one address. */
-uint32_t children_from_address(const struct children *c, const struct addr_key *key);
+/* Sessions from one address; *unauthenticated_out (may be NULL) of them are not signed in. */
+uint32_t children_from_address(const struct children *c, const struct addr_key *key,
+			       uint32_t *unauthenticated_out);
 
 #endif

@@ -24,13 +24,17 @@ static const char *
 over_limit(const struct hub *h, const struct addr_key *key)
 {
 	const struct config *c = h->config;
+	uint32_t unauthenticated;
 
 	if (h->children.sessions >= c->connections)
 		return "too many connections";
 	if (h->children.unauthenticated >= c->unauthenticated)
 		return "too many connections that are not signed in";
-	if (children_from_address(&h->children, key) >= c->per_address)
+	if (children_from_address(&h->children, key, &unauthenticated) >= c->per_address)
 		return "too many connections from this address";
+	/* One address alone must not keep everybody else from signing in. */
+	if (unauthenticated >= c->unauthenticated - c->unauthenticated / 4)
+		return "too many connections from this address that are not signed in";
 	return NULL;
 }
 

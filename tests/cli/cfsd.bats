@@ -169,6 +169,22 @@ has_session() {
 	new_user alice
 }
 
+@test "one address cannot keep all others from signing in" {
+	start_server '[limits]' 'unauthenticated = 8'
+	port=${SERVER_ADDRESS##*:}
+	for fd in 20 21 22 23 24 25 26; do
+		eval "exec $fd<>/dev/tcp/127.0.0.1/$port"
+	done
+	# Six are let in, the seventh is closed at once.
+	run timeout 5 cat <&26
+	[ "$status" -ne 124 ]
+	run timeout 1 cat <&25
+	[ "$status" -eq 124 ]
+	for fd in 20 21 22 23 24 25 26; do
+		eval "exec $fd>&-"
+	done
+}
+
 @test "garbage on the port harms nobody" {
 	start_server
 	port=${SERVER_ADDRESS##*:}

@@ -173,6 +173,7 @@ test_children(void **state)
 	struct children list = {0};
 	struct child child = {.role = CHILD_SESSION, .fd = -1, .key = key_of("192.0.2.1")};
 	struct child *first, *found;
+	uint32_t waiting;
 
 	(void)state;
 	for (pid_t pid = 1; pid <= 100; pid++) {
@@ -184,12 +185,15 @@ test_children(void **state)
 	assert_non_null(children_add(&list, &child));
 	assert_int_equal(list.sessions, 100);
 	assert_int_equal(list.unauthenticated, 100);
-	assert_int_equal(children_from_address(&list, &child.key), 100);
+	assert_int_equal(children_from_address(&list, &child.key, &waiting), 100);
+	assert_int_equal(waiting, 100);
 	first = children_find(&list, 50);
 	assert_non_null(first);
 	children_signed_in(&list, first);
 	children_signed_in(&list, first);
 	assert_int_equal(list.unauthenticated, 99);
+	assert_int_equal(children_from_address(&list, &child.key, &waiting), 100);
+	assert_int_equal(waiting, 99);
 	found = children_from(&list, first->index);
 	assert_ptr_equal(found, first);
 	children_remove(&list, first);

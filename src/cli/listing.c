@@ -123,12 +123,17 @@ job_start(struct listings *l, struct cfs_ref dir)
 }
 
 static void
-job_free(struct listing_job *job)
+job_unlink(struct listing_job *job)
 {
 	*job->prev = job->next;
 	if (job->next != NULL) {
 		job->next->prev = job->prev;
 	}
+}
+
+static void
+job_free(struct listing_job *job)
+{
 	children_fini(&job->list);
 	free(job);
 }
@@ -192,8 +197,9 @@ listings_free(struct listings *l)
 	}
 	atomic_store(&l->stop, true);
 	work_free(l->pool);
-	while (l->jobs != NULL) {
-		job_free(l->jobs);
+	for (struct listing_job *job = l->jobs, *next; job != NULL; job = next) {
+		next = job->next;
+		job_free(job);
 	}
 	free(l);
 }
@@ -227,6 +233,7 @@ listings_take(struct listings *l, struct children *list, size_t i, struct childr
 		*err = job->err;
 	}
 	list->v[i].job = NULL;
+	job_unlink(job);
 	job_free(job);
 	return rc;
 }

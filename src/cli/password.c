@@ -93,7 +93,7 @@ from_command(const char *command, char **out, struct cfs_err *err)
 		fclose(f);
 	}
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-		continue;
+		/* A signal; the command ends all the same. */
 	}
 	if (status != 0) {
 		password_free(*out);

@@ -4,21 +4,29 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "base/rand.h"
 
-#define BUCKETS  256u
-#define TAGS_MAX 4096u /* finished ones remembered: 16 GiB of whole blobs */
+#define BUCKET_BITS 8u
+#define BUCKETS     (1u << BUCKET_BITS)
+#define TAGS_MAX    4096u /* finished ones remembered: 16 GiB of whole blobs */
 
 struct tags {
+	uint64_t secret; /* the client chooses the numbers, but not which of them share a bucket */
 	struct tag *buckets[BUCKETS];
 	struct tag *oldest, **newest;
 	size_t count;
 };
 
+static size_t
+bucket_of(const struct tags *t, uint64_t number)
+{
+	return (size_t)((number ^ t->secret) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - BUCKET_BITS));
+}
+
 static struct tag **
 bucket(struct tags *t, uint64_t number)
 {
-	/* Clients count upwards; a hash would only spread what is spread already. */
-	return &t->buckets[number % BUCKETS];
+	return &t->buckets[bucket_of(t, number)];
 }
 
 struct tags *
@@ -26,8 +34,10 @@ tags_new(void)
 {
 	struct tags *t = calloc(1, sizeof(*t));
 
-	if (t)
+	if (t) {
 		t->newest = &t->oldest;
+		t->secret = rand_u64();
+	}
 	return t;
 }
 
@@ -48,7 +58,7 @@ tags_free(struct tags *t)
 struct tag *
 tags_find(const struct tags *t, uint64_t number)
 {
-	struct tag *tag = t->buckets[number % BUCKETS];
+	struct tag *tag = t->buckets[bucket_of(t, number)];
 
 	while (tag && tag->number != number)
 		tag = tag->next_same;

@@ -13,7 +13,7 @@
 #define IDS_LOW   2u
 #define IDS_FIRST 8u
 
-enum blob_step { BLOB_HASH, BLOB_WRITE, BLOB_READY };
+enum blob_step { BLOB_HASH, BLOB_WRITE, BLOB_READY, BLOB_FOUND };
 
 struct blob_job {
 	struct work_job job;
@@ -135,24 +135,47 @@ take_id(struct session *s, struct id128 *id_out, struct cfs_err *err)
 	return 0;
 }
 
-/* Hashed: the same bytes of the same owner are not written again. */
 static void
-after_hash(struct session *s, struct blob_job *b)
+write_new(struct session *s, struct blob_job *b)
 {
-	int rc = content_blob_find(s->store, s->me.id, &b->hash, b->length, &b->id, &b->err);
+	int rc = take_id(s, &b->id, &b->err);
 
-	if (rc == 1) {
-		finish_good(s, b);
-		return;
-	}
-	if (rc == 0)
-		rc = take_id(s, &b->id, &b->err);
-	if (rc < 0) {
+	if (rc) {
 		finish_failed(s, b, rc, &b->err);
 		return;
 	}
 	b->step = BLOB_WRITE;
 	work_submit(s->workers, &b->job);
+}
+
+/* For the next transaction. */
+static void
+wait_for_transaction(struct session *s, struct blob_job *b, enum blob_step step)
+{
+	b->step = step;
+	b->next = s->blobs.written;
+	s->blobs.written = b;
+	s->batch.wanted = true;
+}
+
+/* Hashed: the same bytes of the same owner are not written again. */
+static void
+after_hash(struct session *s, struct blob_job *b)
+{
+	int rc = content_blob_find(s->store, s->me.id, &b->hash, b->length, &b->id, &b->err);
+	bool found = rc == 1;
+
+	if (found)
+		rc = content_blob_stays(s->store, &b->id, &b->err);
+	if (rc < 0)
+		finish_failed(s, b, rc, &b->err);
+	else if (rc == 1)
+		finish_good(s, b);
+	else if (found)
+		wait_for_transaction(s, b,
+				     BLOB_FOUND); /* with its bytes, in case it has gone by then */
+	else
+		write_new(s, b);
 }
 
 static void
@@ -161,10 +184,7 @@ after_write(struct session *s, struct blob_job *b)
 	/* The bytes are on disk; the buffer can take the next ones while the transaction is waited for. */
 	bufpool_put(b->buf);
 	b->buf = NULL;
-	b->step = BLOB_READY;
-	b->next = s->blobs.written;
-	s->blobs.written = b;
-	s->batch.wanted = true;
+	wait_for_transaction(s, b, BLOB_READY);
 }
 
 bool
@@ -185,12 +205,22 @@ blobs_job_done(struct session *s, struct work_job *job)
 	return true;
 }
 
+static bool
+has_gone(const struct blob_job *b)
+{
+	return b->step == BLOB_FOUND && b->status == CFS_EBLOBGONE;
+}
+
 void
 blobs_make_ready(struct session *s)
 {
 	for (struct blob_job *b = s->blobs.written; b; b = b->next) {
-		b->status = content_blob_ready(s->store, s->me.id, &b->id, &b->hash, b->length,
-					       b->stored, &b->err);
+		b->status = b->step == BLOB_FOUND
+				? content_blob_keep(s->store, &b->id, &b->err)
+				: content_blob_ready(s->store, s->me.id, &b->id, &b->hash,
+						     b->length, b->stored, &b->err);
+		if (has_gone(b))
+			continue; /* it is written anew: who names it waits on */
 		b->tag->status = b->status;
 		b->tag->blob = b->id;
 		b->tag->length = b->length;
@@ -206,7 +236,9 @@ blobs_answer_ready(struct session *s, int status, const struct cfs_err *err)
 	while (b) {
 		struct blob_job *next = b->next;
 
-		if (b->status)
+		if (has_gone(b))
+			write_new(s, b);
+		else if (b->status)
 			finish_failed(s, b, b->status, &b->err);
 		else if (status)
 			finish_failed(s, b, status, err);

@@ -34,6 +34,15 @@ int content_blob_is_reserved(struct store *s, const struct id128 *id, struct cfs
 int content_blob_find(struct store *s, uint64_t user, const struct sha256 *hash, uint32_t length,
 		      struct id128 *id_out, struct cfs_err *err);
 
+/*
+ * Whether a blob that was found will still be there when a change names it some hours from now: 1, or 0 when nothing
+ * refers to it and it may be removed before, or was; or a negative code.
+ */
+int content_blob_stays(struct store *s, const struct id128 *id, struct cfs_err *err);
+
+/* change. Keeps such a blob for a day, as if it were new. CFS_EBLOBGONE. */
+int content_blob_keep(struct store *s, const struct id128 *id, struct cfs_err *err);
+
 /* Any thread. Writes the stored form of raw bytes under a reserved id and flushes it; *stored_out is its size on disk. */
 int content_blob_write(struct store *s, const struct id128 *id, const void *raw, uint32_t length,
 		       uint32_t *stored_out, struct cfs_err *err);

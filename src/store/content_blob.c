@@ -103,6 +103,43 @@ content_blob_find(struct store *s, uint64_t user, const struct sha256 *hash, uin
 }
 
 int
+content_blob_stays(struct store *s, const struct id128 *id, struct cfs_err *err)
+{
+	static const struct db_sql sql = {
+	    "SELECT 1 FROM blob WHERE id = ?1 AND state = 1 AND (refs > 0 OR idle_until > ?2)"};
+	struct db_stmt *st;
+	int rc = store_need_db(s, err);
+
+	if (rc != 0)
+		return rc;
+	st = db_use(s->db, &sql, err);
+	bind_id(st, 1, id);
+	db_bind_i64(st, 2, store_now(s) + NAMED_WITHIN_NS / 2);
+	rc = db_step(st, err);
+	db_done(st);
+	return rc;
+}
+
+int
+content_blob_keep(struct store *s, const struct id128 *id, struct cfs_err *err)
+{
+	static const struct db_sql sql = {
+	    "UPDATE blob SET idle_until = max(idle_until, ?2) WHERE id = ?1 AND state = 1"};
+	struct db_stmt *st;
+	int rc = store_need_txn(s, err);
+
+	if (rc != 0)
+		return rc;
+	st = db_use(s->db, &sql, err);
+	bind_id(st, 1, id);
+	db_bind_i64(st, 2, store_now(s) + NAMED_WITHIN_NS);
+	rc = db_run(st, err);
+	if (rc == 0)
+		return err_code(err, CFS_EBLOBGONE);
+	return rc < 0 ? rc : 0;
+}
+
+int
 content_blob_write(struct store *s, const struct id128 *id, const void *raw, uint32_t length,
 		   uint32_t *stored_out, struct cfs_err *err)
 {

@@ -167,6 +167,19 @@ test_reads_are_told_of(void **state)
 	buf_fini(&out);
 }
 
+static void
+keep_until_done(struct servertest *t, int64_t shift_ns)
+{
+	struct store *keeper;
+	bool more = true;
+
+	assert_int_equal(store_open(&t->store_conf, t->shared, &keeper, NULL), 0);
+	keeper->clock_shift_ns = shift_ns;
+	while (more)
+		assert_int_equal(store_keep(keeper, 1000, &more, NULL), 0);
+	store_close(keeper);
+}
+
 /*
  * A session that was quiet for more than a day has reserved ids left that the keeper took for abandoned: it must not use
  * them.
@@ -174,26 +187,50 @@ test_reads_are_told_of(void **state)
 static void
 test_ids_that_expired(void **state)
 {
-	struct servertest *t = *state;
 	unsigned char bytes[70000];
 	struct m_blob_put_req req = {.tag = 1};
 	struct m_blob_put_rep rep;
-	struct store *keeper;
 	struct peer p;
-	bool more = true;
 
 	start(state, &p, 'a');
 	rand_bytes(bytes, sizeof(bytes));
 	assert_int_equal(peer_call_bulk(&p, OP_BLOB_PUT, 0, &req, bytes, sizeof(bytes), &rep), 0);
-	assert_int_equal(store_open(&t->store_conf, t->shared, &keeper, NULL), 0);
-	keeper->clock_shift_ns = 25 * 3600 * NS_PER_S;
-	while (more)
-		assert_int_equal(store_keep(keeper, 1000, &more, NULL), 0);
-	store_close(keeper);
+	keep_until_done(*state, 25 * 3600 * NS_PER_S);
 	req.tag = 2;
 	bytes[0]++;
 	assert_int_equal(peer_call_bulk(&p, OP_BLOB_PUT, 0, &req, bytes, sizeof(bytes), &rep), 0);
 	peer_disconnect(&p);
+}
+
+/* The same bytes once more, long after: what was found is not removed before it can be named. */
+static void
+test_found_blob_stays(void **state)
+{
+	const int64_t hour_ns = 3600 * NS_PER_S;
+	struct m_write_piece piece = {.length = 70000, .kind = 3};
+	struct m_blob_put_req req = {.tag = 1};
+	struct m_blob_put_rep first, again;
+	struct buf list = BUF_INIT;
+	unsigned char bytes[70000];
+	struct m_put_req put;
+	struct m_put_rep rep;
+	struct peer p;
+
+	start(state, &p, 'a');
+	rand_bytes(bytes, sizeof(bytes));
+	assert_int_equal(peer_call_bulk(&p, OP_BLOB_PUT, 0, &req, bytes, sizeof(bytes), &first), 0);
+	p.store->clock_shift_ns = 23 * hour_ns;
+	req.tag = 2;
+	assert_int_equal(peer_call_bulk(&p, OP_BLOB_PUT, 0, &req, bytes, sizeof(bytes), &again), 0);
+	assert_true(id128_equal(&first.blob, &again.blob));
+	keep_until_done(*state, 25 * hour_ns);
+	peer_fill_put(&p, p.home, "f", 0, &put, &list);
+	put.size = piece.length;
+	piece.blob = again.blob;
+	assert_int_equal(codec_list_append(&put.pieces, &msg_write_piece, &piece, &list, 0), 0);
+	assert_int_equal(peer_call(&p, OP_PUT, &put, &rep, NULL), 0);
+	peer_disconnect(&p);
+	buf_fini(&list);
 }
 
 /* A number of /proc/self/status, in KiB. */
@@ -285,9 +322,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_scattered_file),          TEST(test_unnamed_is_private),
-	    TEST(test_reads_are_told_of),       TEST(test_ids_that_expired),
-	    TEST(test_memory_of_waiting_reads),
+	    TEST(test_scattered_file),    TEST(test_unnamed_is_private),
+	    TEST(test_reads_are_told_of), TEST(test_ids_that_expired),
+	    TEST(test_found_blob_stays),  TEST(test_memory_of_waiting_reads),
 	};
 
 	return cmocka_run_group_tests_name("session_attack", tests, NULL, NULL);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -104,6 +105,17 @@ from_command(const char *command, char **out, struct cfs_err *err)
 	return rc;
 }
 
+/* Waits for input or Ctrl-C, also one that came before the wait. */
+static void
+await_input(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	while (interrupt_pending() == 0 && poll(&p, 1, 100) <= 0) {
+		continue;
+	}
+}
+
 static int
 from_terminal(const char *prompt, char **out, struct cfs_err *err)
 {
@@ -120,16 +132,16 @@ from_terminal(const char *prompt, char **out, struct cfs_err *err)
 	}
 	quiet = old;
 	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	/* From here on Ctrl-C must find its way to the line that turns the echo on again. */
+	interrupt_asking(true);
 	tcsetattr(fileno(tty), TCSAFLUSH, &quiet);
 	fprintf(tty, "%s: ", prompt);
 	fflush(tty);
-	interrupt_asking(true);
-	rc = read_line(tty, "terminal", out, err);
-	interrupt_asking(false);
-	if (rc != 0 && interrupt_pending() != 0) {
-		rc = err_code(err, CFS_ECANCELED);
-	}
+	await_input(fileno(tty));
+	rc = interrupt_pending() != 0 ? err_code(err, CFS_ECANCELED)
+				      : read_line(tty, "terminal", out, err);
 	tcsetattr(fileno(tty), TCSAFLUSH, &old);
+	interrupt_asking(false);
 	fputc('\n', tty);
 	fclose(tty);
 	return rc;

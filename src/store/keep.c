@@ -210,15 +210,49 @@ doom_blobs(struct store *s, unsigned *count_out, struct cfs_err *err)
 	return rc;
 }
 
+/* Removes the bytes. Only those that are gone stay in the list; what cannot be removed hinders nothing else. */
+static int
+remove_bytes(struct store *s, struct doomed *d, struct cfs_err *err)
+{
+	size_t gone = 0;
+	int first = 0;
+
+	for (size_t i = 0; i < d->count; i++) {
+		int rc = blob_remove(s->blobs, &d->ids[i], first == 0 ? err : NULL);
+
+		if (rc == 0)
+			d->ids[gone++] = d->ids[i];
+		else if (first == 0)
+			first = rc;
+	}
+	d->count = gone;
+	return first;
+}
+
+static int
+forget_doomed(struct store *s, const struct doomed *d, struct cfs_err *err)
+{
+	static const struct db_sql sql = {"DELETE FROM blob WHERE id = ?1 AND state = 2"};
+	uint64_t commit;
+	int rc = store_begin(s, err);
+
+	if (rc != 0)
+		return rc;
+	rc = run_each(s, &sql, d, err);
+	if (rc != 0) {
+		store_rollback(s);
+		return rc;
+	}
+	return store_commit(s, &commit, err);
+}
+
 static int
 remove_doomed(struct store *s, unsigned *count_out, struct cfs_err *err)
 {
 	static const struct db_sql find = {
 	    "SELECT id FROM blob WHERE refs = 0 AND idle_until = ?1 AND state = 2 LIMIT 64"};
-	static const struct db_sql forget = {"DELETE FROM blob WHERE id = ?1 AND state = 2"};
-	uint64_t commit;
 	struct doomed d;
-	int rc = store_need_db(s, err);
+	int rc = store_need_db(s, err), left;
 
 	if (rc == 0)
 		rc = find_doomed(s, &find, 0, &d, err);
@@ -227,21 +261,15 @@ remove_doomed(struct store *s, unsigned *count_out, struct cfs_err *err)
 		return rc;
 	/* That nobody can name it any more must be certain before the bytes go, and that they are gone before the row does. */
 	rc = store_sync(s, store_last_commit(s), err);
-	for (size_t i = 0; i < d.count && rc == 0; i++)
-		rc = blob_remove(s->blobs, &d.ids[i], err);
-	if (rc == 0)
-		rc = blob_sync_removed(s->blobs, err);
-	if (rc == 0)
-		rc = store_begin(s, err);
 	if (rc != 0)
 		return rc;
-	rc = run_each(s, &forget, &d, err);
-	if (rc != 0) {
-		store_rollback(s);
-		return rc;
-	}
-	*count_out = (unsigned)d.count;
-	return store_commit(s, &commit, err);
+	left = remove_bytes(s, &d, err);
+	rc = blob_sync_removed(s->blobs, err);
+	if (rc == 0 && d.count > 0)
+		rc = forget_doomed(s, &d, left == 0 ? err : NULL);
+	if (rc == 0)
+		*count_out = (unsigned)d.count;
+	return rc != 0 ? rc : left;
 }
 
 /* ---- the log and the file ---- */
@@ -272,31 +300,33 @@ checkpoint(struct store *s, bool reset, struct cfs_err *err)
 	return rc;
 }
 
-/* Every kind of work once. */
+/* Every kind of work once; what fails of one kind, but for a full disk, keeps no other kind from being done. */
 static int
 keep_round(struct store *s, bool *more_out, struct cfs_err *err)
 {
 	static keep_fn *const work[] = {reap_unnamed, reap_orphans, expire_attic,
 					expire_rows,  doom_blobs,   shrink_db};
 	unsigned count = 0;
-	int rc = 0;
+	int first = 0, rc;
 
 	*more_out = false;
-	for (size_t i = 0; i < ARRAY_SIZE(work) && rc == 0; i++) {
-		rc = in_transaction(s, work[i], &count, err);
-		*more_out = *more_out || count >= BATCH;
+	for (size_t i = 0; i < ARRAY_SIZE(work) && first != CFS_ENOSPC; i++) {
+		rc = in_transaction(s, work[i], &count, first == 0 ? err : NULL);
+		*more_out = *more_out || (rc == 0 && count >= BATCH);
+		first = first == 0 ? rc : first;
 	}
-	if (rc == 0)
-		rc = remove_doomed(s, &count, err);
-	*more_out = *more_out || count >= BATCH;
-	return rc;
+	if (first == CFS_ENOSPC)
+		return first;
+	rc = remove_doomed(s, &count, first == 0 ? err : NULL);
+	*more_out = *more_out || (rc == 0 && count >= BATCH);
+	return first == 0 ? rc : first;
 }
 
 int
 store_keep(struct store *s, unsigned max_ms, bool *more_out, struct cfs_err *err)
 {
 	uint64_t deadline = deadline_from_ms(max_ms);
-	int rc = store_need_db(s, err);
+	int rc = store_need_db(s, err), worked;
 
 	*more_out = true;
 	if (rc == 0 && space_is_short(s))
@@ -304,14 +334,18 @@ store_keep(struct store *s, unsigned max_ms, bool *more_out, struct cfs_err *err
 	if (rc != 0)
 		return rc;
 	do {
-		rc = keep_round(s, more_out, err);
+		worked = keep_round(s, more_out, err);
 		/* Room is made by moving the log, which was in the way, and then there is more to do. */
-		if (rc == CFS_ENOSPC) {
+		if (worked == CFS_ENOSPC) {
 			*more_out = true;
 			break;
 		}
-	} while (rc == 0 && *more_out && !space_is_short(s) && !deadline_passed(deadline));
-	if (rc == 0 || rc == CFS_ENOSPC)
-		rc = checkpoint(s, space_is_short(s), err);
+	} while (worked == 0 && *more_out && !space_is_short(s) && !deadline_passed(deadline));
+	/* The log is moved whatever else failed, or it would grow without end; but not after a failed flush. */
+	rc = shared_check_writable(s->shared, err);
+	if (rc == 0)
+		rc = checkpoint(s, space_is_short(s), worked == 0 ? err : NULL);
+	if (rc == 0 && worked != CFS_ENOSPC)
+		rc = worked;
 	return rc != 0 ? rc : space_restore(s, err);
 }

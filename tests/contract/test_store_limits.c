@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What one user does to the extreme, and what goes wrong below: nobody else is hurt by it. Over every kind of store. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "store/events.h"
 #include "store/impl.h"
+#include "store/layout.h"
 #include "storetest.h"
 
 #define MINUTE_NS (60 * NS_PER_S)
@@ -156,8 +159,70 @@ a_commit_that_was_not_counted_is_flushed(void **state)
 	assert_true(store_last_commit(t->s) > before);
 }
 
+static uint64_t
+count_blobs(struct storetest *t)
+{
+	static const struct db_sql sql = {"SELECT count(*) FROM blob"};
+	uint64_t n = 0;
+
+	assert_int_equal(sql_get(t->s, &sql, NULL, 0, &n, NULL), 1);
+	return n;
+}
+
+static off_t
+db_bytes(const struct storetest *t)
+{
+	char path[320];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%s/" LAYOUT_DB, t->path);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_size;
+}
+
+/* Puts a directory where a blob's file is, which no unlink() removes. */
+static void
+spoil(const struct storetest *t, const struct id128 *id)
+{
+	char hex[ID128_HEX_SIZE], path[400];
+
+	id128_hex(hex, id);
+	(void)snprintf(path, sizeof(path), "%s/" LAYOUT_BLOBS "/%.2s/%s", t->path, hex, hex);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+}
+
+/* One thing that the keeper cannot do keeps it neither from the rest of its work nor from moving the log. */
+static void
+the_keeper_goes_on(void **state)
+{
+	struct storetest *t = *state;
+	unsigned char bytes[40000] = {0};
+	struct cfs_err err = CFS_ERR_INIT;
+	struct id128 ids[5];
+	char name[16];
+	off_t before;
+	bool more;
+
+	for (unsigned i = 0; i < 5; i++) {
+		bytes[0] = (unsigned char)i;
+		ids[i] = st_blob(t, bytes, sizeof(bytes));
+	}
+	spoil(t, &ids[1]);
+	spoil(t, &ids[3]);
+	for (unsigned i = 0; i < 50; i++) {
+		(void)snprintf(name, sizeof(name), "f%u", i);
+		assert_int_equal(st_put(t, t->home, name, bytes, 30000, NULL), 0);
+	}
+	before = db_bytes(t);
+	t->s->clock_shift_ns = 25 * 60 * MINUTE_NS;
+	assert_true(store_keep(t->s, 1000, &more, &err) < 0);
+	assert_int_equal(count_blobs(t), 2);
+	assert_true(db_bytes(t) > before + 50 * 30000);
+}
+
 static int
-run(const char *name, CMFixtureFunction setup)
+run(const char *name, CMFixtureFunction setup, bool lasting)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, storetest_teardown)
 	const struct CMUnitTest tests[] = {
@@ -165,17 +230,20 @@ run(const char *name, CMFixtureFunction setup)
 	    TEST(one_password_is_checked_at_a_time),
 	    TEST(an_undone_transaction_goes_no_further),
 	    TEST(a_commit_that_was_not_counted_is_flushed),
+	    TEST(the_keeper_goes_on),
 	};
 #undef TEST
 
-	return cmocka_run_group_tests_name(name, tests, NULL, NULL);
+	/* Memory has no files that could be spoiled: that test is the last. */
+	return _cmocka_run_group_tests(name, tests, ARRAY_SIZE(tests) - (lasting ? 0 : 1), NULL,
+				       NULL);
 }
 
 int
 main(void)
 {
-	int failed = run("limits: memory", storetest_memory_setup);
+	int failed = run("limits: memory", storetest_memory_setup, false);
 
-	failed += run("limits: directory", storetest_dir_setup);
+	failed += run("limits: directory", storetest_dir_setup, true);
 	return failed == 0 ? 0 : 1;
 }

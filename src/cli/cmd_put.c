@@ -9,6 +9,7 @@
 
 #include "base/path.h"
 #include "cli/commands.h"
+#include "cli/put_known.h"
 #include "cli/remote.h"
 #include "cli/transfer.h"
 
@@ -45,6 +46,7 @@ struct put {
 	struct transfer t;
 	struct put_values o;
 	struct target to;
+	struct known *known; /* directories that are there already, of the tree at work */
 };
 
 static int64_t
@@ -164,7 +166,10 @@ make_directory(struct put *p, const struct level *parent, const char *name, cons
 	int rc = CFS_ENOENT;
 
 	if (!parent->fresh) {
-		rc = cfs_lookup(p->t.c, parent->ref, name, &attr, err);
+		rc = known_find(p->known, out->path, &attr);
+		if (rc != 0 && rc != CFS_ENOENT) {
+			rc = cfs_lookup(p->t.c, parent->ref, name, &attr, err);
+		}
 	}
 	if (rc == 0) {
 		out->ref = attr.ref;
@@ -265,18 +270,38 @@ put_entry(struct put *p, FTSENT *e, const struct level *parent, const char *name
 	}
 }
 
+/* Over a tree that is there: what of it is met again. */
+static int
+look_ahead(struct put *p, char *local, const struct level *top, const char *name,
+	   struct cfs_err *err)
+{
+	struct cfs_attr attr;
+	char *remote;
+	int rc;
+
+	if (cfs_lookup(p->t.c, top->ref, name, &attr, NULL) != 0 || attr.type != CFS_DIR) {
+		return 0;
+	}
+	remote = remote_join(top->path, name);
+	rc = remote != NULL ? known_new(p->t.c, local, remote, &p->known, err)
+			    : err_code(err, CFS_ENOMEM);
+	free(remote);
+	return rc;
+}
+
 /* A tree: local goes to `name` in the directory top. */
 static int
 put_tree(struct put *p, char *local, const struct level *top, const char *name, struct cfs_err *err)
 {
 	char *paths[] = {local, NULL};
 	FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
-	FTSENT *e;
-	int rc = 0;
+	FTSENT *e = NULL;
+	int rc;
 
 	if (fts == NULL) {
 		return err_set_errno(err, errno, "%s", local);
 	}
+	rc = look_ahead(p, local, top, name, err);
 	while (rc == 0 && (e = fts_read(fts)) != NULL) {
 		bool root = e->fts_level == FTS_ROOTLEVEL;
 		const struct level *parent = root ? top : e->fts_parent->fts_pointer;
@@ -292,6 +317,8 @@ put_tree(struct put *p, char *local, const struct level *top, const char *name, 
 		level_free(e);
 	}
 	fts_close(fts);
+	known_free(p->known);
+	p->known = NULL;
 	return rc;
 }
 

@@ -78,6 +78,13 @@ remove_path(void *arg, struct cfs *c, const char *path, const char *shown,
 	if (rc == 0 && place.parent.ino == 0) {
 		rc = err_set(err, CFS_EPERM, "the root cannot be removed");
 	}
+	if (rc == 0 && attr->type != CFS_DIR && !r->o.dry_run) {
+		rc = cfs_unlink(c, place.parent, place.name, false, CFS_DURABLE, err);
+		if (rc == 0) {
+			cli_did(r->cli, "rm", shown, false);
+		}
+		return rc;
+	}
 	if (rc == 0) {
 		rc = walk_tree(&w, path, shown, attr, place.parent, err);
 	}

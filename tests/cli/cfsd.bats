@@ -185,6 +185,28 @@ has_session() {
 	done
 }
 
+@test "without descriptors left connections are refused, and the server does nothing else" {
+	require_tool prlimit
+	start_server
+	new_user alice
+	port=${SERVER_ADDRESS##*:}
+	prlimit --pid "$SERVER_PID" --nofile=20:20
+	for fd in {20..39}; do
+		eval "exec $fd<>/dev/tcp/127.0.0.1/$port"
+	done
+	run timeout 5 cat <&39
+	[ "$status" -ne 124 ]
+	before=$(cut -d' ' -f14,15 "/proc/$SERVER_PID/stat" | tr ' ' +)
+	sleep 1
+	after=$(cut -d' ' -f14,15 "/proc/$SERVER_PID/stat" | tr ' ' +)
+	[ $((after - (before))) -lt 20 ]
+	[ "$(wc -l <"$T/server.log")" -lt 60 ]
+	for fd in {20..39}; do
+		eval "exec $fd>&-"
+	done
+	as alice cfs ls
+}
+
 @test "garbage on the port harms nobody" {
 	start_server
 	port=${SERVER_ADDRESS##*:}

@@ -15,6 +15,9 @@
 
 #define READ_DOWNLOAD 2u
 
+/* A server answers with some 1,000 pieces at most (ops.def); putting holes back costs the square of their number. */
+#define PIECES_MAX 4096u
+
 /* ---- answers */
 
 /*
@@ -28,6 +31,8 @@ spread(unsigned char *data, size_t size, size_t bulk, struct list pieces)
 	struct list it = pieces;
 	size_t covered = 0, solid = 0;
 
+	if (pieces.count > PIECES_MAX)
+		return -1;
 	while (list_next(&it, &p)) {
 		if (p.length > size - covered)
 			return -1;

@@ -76,6 +76,11 @@ cfs_readdir(struct cfs *c, struct cfs_ref dir, uint64_t cookie,
 				rc = err_set(err, CFS_EPROTO, "an empty page in mid-directory");
 				break;
 			}
+			/* Or it would go round for ever. */
+			if (last_cookie(rep.entries, cookie) <= cookie) {
+				rc = err_set(err, CFS_EPROTO, "a page that leads back");
+				break;
+			}
 			cookie = last_cookie(rep.entries, cookie);
 			rc = ask_page(c, dir, cookie, &next, err);
 			if (rc < 0)

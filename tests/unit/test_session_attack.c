@@ -18,6 +18,18 @@
 
 #define WAITING_READS 80u /* of 4 MiB each */
 
+/* The address sanitizer keeps what was freed for a while: then only the answers are looked at. */
+#if defined(__SANITIZE_ADDRESS__)
+#define MEMORY_COUNTS false
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define MEMORY_COUNTS false
+#endif
+#endif
+#ifndef MEMORY_COUNTS
+#define MEMORY_COUNTS true
+#endif
+
 static void
 start(void **state, struct peer *p, char who)
 {
@@ -313,7 +325,8 @@ test_memory_of_waiting_reads(void **state)
 		while (!f.is_reply);
 		assert_int_equal(f.flags, 0);
 	}
-	assert_in_range(own_memory("VmHWM:") - before, 0, 128 * 1024);
+	if (MEMORY_COUNTS)
+		assert_in_range(own_memory("VmHWM:") - before, 0, 128 * 1024);
 	peer_disconnect(&p);
 	buf_fini(&list);
 }

@@ -148,6 +148,9 @@ cfs_close(struct cfs *c)
 	link_close(&c->link);
 	conn_fail_all(c, &why);
 	changes_lost(c, &why);
+	/* What was given up before its answer came has nobody left to free it. */
+	while (c->flying.first != NULL)
+		call_land(c->flying.first);
 	pthread_mutex_unlock(&c->lock);
 	client_free(c);
 }

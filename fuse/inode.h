@@ -38,12 +38,18 @@ struct inode {
 	atomic_uint_fast64_t changed_ns;
 };
 
+#define INODES_FORGOTTEN 1024u
+
 struct inodes {
 	pthread_mutex_t lock;
 	struct inode **buckets;
 	size_t n_buckets, n;
-	uint64_t top;                   /* the inode that is the kernel's number 1 */
-	atomic_uint_fast64_t forgot_ns; /* newest changed_ns of the entries dropped */
+	uint64_t top; /* the inode that is the kernel's number 1 */
+	/* changed_ns of entries that were dropped, by number; what has no room counts for all in forgot_ns */
+	struct {
+		uint64_t ino, changed_ns;
+	} forgotten[INODES_FORGOTTEN];
+	uint64_t forgot_ns;
 	atomic_uint_fast64_t linked_ns; /* when a number of links was changed last */
 };
 

@@ -109,23 +109,35 @@ obtain(struct inodes *t, struct cfs_ref ref)
 	return i;
 }
 
+/* Locked. Older attributes of this inode stay wrong when nobody knows it any more. */
+static void
+note_forgotten(struct inodes *t, const struct inode *i)
+{
+	uint64_t changed_ns = atomic_load(&i->changed_ns);
+	size_t slot = (size_t)i->ref.ino % INODES_FORGOTTEN;
+
+	if (changed_ns == 0) {
+		return;
+	}
+	if (t->forgotten[slot].ino != i->ref.ino && t->forgotten[slot].changed_ns > t->forgot_ns) {
+		t->forgot_ns = t->forgotten[slot].changed_ns;
+	}
+	t->forgotten[slot].ino = i->ref.ino;
+	t->forgotten[slot].changed_ns = changed_ns;
+}
+
 /* Takes the entry out of the table if nothing holds it; the caller frees it without the lock. */
 static struct inode *
 drop_unused(struct inodes *t, struct inode **p)
 {
 	struct inode *i = *p;
-	uint64_t changed;
 
 	if (i == NULL || i->lookups > 0 || i->refs > 0) {
 		return NULL;
 	}
 	*p = i->next;
 	t->n--;
-	/* Nobody could tell any more that older attributes of this inode are wrong. */
-	changed = atomic_load(&i->changed_ns);
-	if (changed > atomic_load(&t->forgot_ns)) {
-		atomic_store(&t->forgot_ns, changed);
-	}
+	note_forgotten(t, i);
 	return i;
 }
 
@@ -249,16 +261,18 @@ inode_forget(struct inodes *t, uint64_t id, uint64_t n)
 bool
 inodes_unchanged(struct inodes *t, const struct cfs_attr *a, uint64_t since_ns)
 {
+	size_t slot = (size_t)a->ref.ino % INODES_FORGOTTEN;
 	const struct inode *i;
 	bool unchanged;
 
-	if (atomic_load(&t->forgot_ns) >= since_ns ||
-	    (a->type != CFS_DIR && a->nlink > 1 && atomic_load(&t->linked_ns) >= since_ns)) {
+	if (a->type != CFS_DIR && a->nlink > 1 && atomic_load(&t->linked_ns) >= since_ns) {
 		return false;
 	}
 	pthread_mutex_lock(&t->lock);
 	i = *find(t, a->ref.ino);
-	unchanged = i == NULL || inode_is_unchanged(i, since_ns);
+	unchanged =
+	    (i == NULL || inode_is_unchanged(i, since_ns)) && t->forgot_ns < since_ns &&
+	    (t->forgotten[slot].ino != a->ref.ino || t->forgotten[slot].changed_ns < since_ns);
 	pthread_mutex_unlock(&t->lock);
 	return unchanged;
 }

@@ -287,8 +287,8 @@ run(struct options *o, int parent_fd)
 {
 	struct cfs_err err = CFS_ERR_INIT;
 	struct mount m = {
-	    .uid = getuid(),
-	    .gid = getgid(),
+	    .uid = o->uid >= 0 ? (uid_t)o->uid : getuid(),
+	    .gid = o->gid >= 0 ? (gid_t)o->gid : getgid(),
 	    .attr_timeout = o->attr_timeout,
 	    .entry_timeout = o->entry_timeout,
 	    .negative_timeout = o->negative_timeout,
@@ -347,7 +347,7 @@ main(int argc, char **argv)
 		rc = unmount_dir(o.dir, &err);
 	} else if (rc == 0) {
 		rc = check_directory(o.dir, &err);
-		if (rc == 0) {
+		if (rc == 0 && !o.fake) {
 			code = o.foreground || o.debug ? run(&o, -1) : run_in_background(&o);
 		}
 	}

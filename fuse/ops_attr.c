@@ -27,8 +27,9 @@ is_remembered(struct mount *m, struct inode *i, struct cfs_attr *out, uint64_t *
 	bool good;
 
 	pthread_mutex_lock(&i->lock);
+	/* A name that was removed or moved may have been this one's. */
 	good = i->attr_ns != 0 && now_mono_ns() - i->attr_ns < m->fresh_ns &&
-	       inodes_unchanged(&m->inodes, &i->attr, i->attr_ns);
+	       atomic_load(&m->inodes.linked_ns) < i->attr_ns && inode_is_unchanged(i, i->attr_ns);
 	if (good) {
 		*out = i->attr;
 		*asked_ns_out = i->attr_ns;
@@ -84,7 +85,8 @@ op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct inode *i = inode_get(&m->inodes, ino);
 	struct cfs_attr a;
 	uint64_t asked_ns;
-	int rc = i != NULL ? inode_look(m, i, false, &a, &asked_ns) : CFS_ESTALE;
+	/* The kernel asks again after each read, for the time of the last access alone. */
+	int rc = i != NULL ? inode_look(m, i, true, &a, &asked_ns) : CFS_ESTALE;
 
 	(void)fi;
 	if (rc == 0) {

@@ -197,17 +197,16 @@ static void
 op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct inode *i = inode_of(fi);
-	int rc = 0;
+	int rc;
 
 	(void)ino;
-	if (!for_reading(fi)) {
-		if (atomic_load(&i->dirty) || atomic_load(&i->changing) > 0) {
-			struct cfs_attr a;
+	/* A handle that only reads asks for no flush, and what it was opened for is not said here. */
+	if (atomic_load(&i->dirty) || atomic_load(&i->changing) > 0) {
+		struct cfs_attr a;
 
-			inode_flush(i, &a);
-		}
-		rc = inode_take_error(i);
+		inode_flush(i, &a);
 	}
+	rc = inode_take_error(i);
 	reply_code(req, rc);
 }
 

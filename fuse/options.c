@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/args.h"
+#include "base/suggest.h"
 #include "base/time.h"
 #include "base/version.h"
 
@@ -16,13 +17,20 @@ static const char *const passed_on[] = {
     "auto_unmount", "rw",         "suid",
     "nosuid",       "dev",        "nodev",
     "exec",         "noexec",     "atime",
-    "noatime",      "relatime",   "sync",
-    "async",        "dirsync",    NULL,
+    "noatime",      "sync",       "async",
+    "dirsync",      NULL,
 };
 
-/* Options of -o that only mount(8) and fstab understand. */
-static const char *const ignored[] = {"_netdev", "noauto", "auto",     "user", "nouser",
-				      "users",   "nofail", "defaults", NULL};
+/* Options of -o that only mount(8) and fstab understand, and one that this mount always has. */
+static const char *const ignored[] = {"_netdev",  "noauto",   "auto",      "user",
+				      "nouser",   "users",    "nofail",    "owner",
+				      "defaults", "relatime", "reconnect", NULL};
+
+/* Options of -o with a value. */
+static const char *const valued[] = {
+    "subdir",  "profile", "attr_timeout", "entry_timeout", "negative_timeout",
+    "timeout", "ids",     "uid",          "gid",           NULL,
+};
 
 static bool
 in_list(const char *const *list, const char *word)
@@ -58,6 +66,52 @@ seconds(const char *key, const char *value, double *out, struct cfs_err *err)
 }
 
 static int
+number(const char *key, const char *value, int64_t *out, struct cfs_err *err)
+{
+	char *end;
+	unsigned long long v = strtoull(value, &end, 10);
+
+	if (end == value || *end != '\0' || *value == '-' || v >= UINT32_MAX) {
+		return err_set(err, CFS_EUSAGE, "-o %s=%s: not a number", key, value);
+	}
+	*out = (int64_t)v;
+	return 0;
+}
+
+static int
+unknown(const char *key, struct cfs_err *err)
+{
+	static const char *const *const lists[] = {passed_on, valued};
+	struct suggest near;
+
+	suggest_init(&near, key);
+	suggest_offer(&near, "ro");
+	for (size_t l = 0; l < sizeof lists / sizeof *lists; l++) {
+		for (size_t i = 0; lists[l][i] != NULL; i++) {
+			suggest_offer(&near, lists[l][i]);
+		}
+	}
+	if (near.best != NULL) {
+		return err_set(err, CFS_EUSAGE, "-o %s: not known; did you mean '%s'?", key,
+			       near.best);
+	}
+	return err_set(err, CFS_EUSAGE, "-o %s: not known; see cfs-mount(1)", key);
+}
+
+static int
+set_timeout(struct options *o, const char *key, const char *value, struct cfs_err *err)
+{
+	double s = 0;
+	int rc = seconds(key, value, &s, err);
+
+	if (rc == 0 && (s < 0.001 || s > 86400)) {
+		rc = err_set(err, CFS_EUSAGE, "-o %s=%s: from 0.001 to 86400 seconds", key, value);
+	}
+	o->timeout_ms = (int64_t)(s * 1000);
+	return rc;
+}
+
+static int
 set_value(struct options *o, const char *key, const char *value, struct cfs_err *err)
 {
 	if (strcmp(key, "subdir") == 0) {
@@ -71,18 +125,18 @@ set_value(struct options *o, const char *key, const char *value, struct cfs_err 
 	} else if (strcmp(key, "negative_timeout") == 0) {
 		return seconds(key, value, &o->negative_timeout, err);
 	} else if (strcmp(key, "timeout") == 0) {
-		double s;
-		int rc = seconds(key, value, &s, err);
-
-		o->timeout_ms = rc == 0 ? (int64_t)(s * 1000) : 0;
-		return rc;
+		return set_timeout(o, key, value, err);
+	} else if (strcmp(key, "uid") == 0) {
+		return number(key, value, &o->uid, err);
+	} else if (strcmp(key, "gid") == 0) {
+		return number(key, value, &o->gid, err);
 	} else if (strcmp(key, "ids") == 0) {
 		if (strcmp(value, "mine") != 0 && strcmp(value, "stored") != 0) {
 			return err_set(err, CFS_EUSAGE, "-o ids=%s: mine or stored", value);
 		}
 		o->stored_ids = *value == 's';
 	} else {
-		return err_set(err, CFS_EUSAGE, "-o %s: not known; see cfs-mount(1)", key);
+		return unknown(key, err);
 	}
 	return 0;
 }
@@ -102,8 +156,13 @@ set_word(struct options *o, char *word, struct cfs_err *err)
 		o->read_only = true;
 		return pass_on(o, word, err);
 	}
+	if (strncmp(word, "user=", 5) == 0 || strncmp(word, "comment=", 8) == 0) {
+		return 0;
+	}
 	if (value == NULL) {
-		return err_set(err, CFS_EUSAGE, "-o %s: not known; see cfs-mount(1)", word);
+		return in_list(valued, word)
+			   ? err_set(err, CFS_EUSAGE, "-o %s: needs a value", word)
+			   : unknown(word, err);
 	}
 	*value++ = '\0';
 	return set_value(o, word, value, err);
@@ -133,6 +192,13 @@ read_words(struct options *o, struct cfs_err *err)
 
 	while (rc == 0 && (word = strsep(&rest, ",")) != NULL) {
 		rc = set_word(o, word, err);
+		if (rc == CFS_EUSAGE && o->sloppy) {
+			rc = 0;
+		}
+	}
+	if (rc == 0 && o->stored_ids) {
+		/* Who may do what is then said by the modes, which the kernel enforces. */
+		rc = pass_on(o, "default_permissions", err);
 	}
 	return rc;
 }
@@ -156,50 +222,85 @@ static const struct arg_opt table[] = {
     OPT('P', "profile", ARG_STRING, profile, "NAME", "sign in with this profile"),
 };
 
-int
-options_parse(struct options *o, int argc, char **argv, struct cfs_err *err)
+/* How mount(8) calls /sbin/mount.cfs: SPEC DIR [-sfnv] [-N NAMESPACE] [-o OPT,…] [-t TYPE]. */
+static const struct arg_opt mount_table[] = {
+    {.short_name = 'o',
+     .long_name = "options",
+     .kind = ARG_CALL,
+     .call = add_words,
+     .arg_name = "OPT,…",
+     .help = "as of cfs-mount(1)"},
+    OPT('f', "fake", ARG_FLAG, fake, NULL, "do everything but mount"),
+    OPT('s', "sloppy", ARG_FLAG, sloppy, NULL, "pass over options that are not known"),
+    OPT('n', "no-mtab", ARG_FLAG, ignored, NULL, "nothing: there is no mtab"),
+    OPT('v', "verbose", ARG_FLAG, ignored, NULL, "nothing: there is no more to say"),
+    OPT('N', "namespace", ARG_STRING, ignored_value, "NS", "nothing: mount(8) has entered it"),
+    OPT('t', "type", ARG_STRING, ignored_value, "TYPE", "nothing: it is cfs"),
+};
+
+static int
+parse_arguments(struct options *o, bool helper, int argc, char **argv, struct cfs_err *err)
 {
 	const struct arg_group group = {
 	    .title = "Options",
-	    .opts = table,
-	    .n = sizeof table / sizeof *table,
+	    .opts = helper ? mount_table : table,
+	    .n = helper ? sizeof mount_table / sizeof *mount_table : sizeof table / sizeof *table,
 	    .values = o,
 	};
 	const struct arg_spec spec = {
-	    .prog = "cfs-mount",
-	    .synopsis = "[REMOTE] DIR [-o OPT,…]\n-u DIR",
+	    .prog = helper ? "mount.cfs" : "cfs-mount",
+	    .synopsis = helper ? "REMOTE DIR [-o OPT,…]" : "[REMOTE] DIR [-o OPT,…]\n-u DIR",
 	    .summary = "Mount your server's files on a directory.",
 	    .groups = &group,
 	    .n_groups = 1,
-	    .min_args = 1,
+	    .min_args = helper ? 2 : 1,
 	    .max_args = 2,
 	};
-	int first, rc;
+	int first, rc = args_parse(&spec, argc, argv, &first, err);
 
-	*o = (struct options){
-	    .attr_timeout = 1,
-	    .entry_timeout = 1,
-	    .timeout_ms = 30000,
-	    .passed = BUF_INIT,
-	};
-	rc = args_parse(&spec, argc, argv, &first, err);
 	if (rc == ARGS_HELP) {
 		args_print_help(stdout, &spec);
 		return OPTIONS_DONE;
 	}
 	if (rc == ARGS_VERSION) {
-		printf("cfs-mount %s\n", version_text());
+		printf("%s %s\n", spec.prog, version_text());
 		return OPTIONS_DONE;
 	}
-	if (rc == 0) {
-		o->remote = argc - first == 2 ? argv[first] : NULL;
-		o->dir = argv[argc - 1];
-		rc = read_words(o, err);
+	if (rc != 0) {
+		return rc;
 	}
-	if (rc == 0 && o->unmount && o->remote != NULL) {
-		rc = args_usage_error(&spec, err, "-u takes one directory");
+	o->remote = argc - first == 2 ? argv[first] : NULL;
+	o->dir = argv[argc - 1];
+	return o->unmount && o->remote != NULL
+		   ? args_usage_error(&spec, err, "-u takes one directory")
+		   : 0;
+}
+
+int
+options_parse(struct options *o, int argc, char **argv, struct cfs_err *err)
+{
+	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+	const char *name = slash != NULL ? slash + 1 : argc > 0 ? argv[0] : "";
+	bool helper = strcmp(name, "mount.cfs") == 0;
+	int rc;
+
+	*o = (struct options){
+	    .attr_timeout = 1,
+	    .entry_timeout = 1,
+	    .timeout_ms = 30000,
+	    .uid = -1,
+	    .gid = -1,
+	    .passed = BUF_INIT,
+	};
+	rc = parse_arguments(o, helper, argc, argv, err);
+	if (rc != 0) {
+		return rc;
 	}
-	return rc;
+	/* fstab must name something in the first column. */
+	if (helper && (strcmp(o->remote, "none") == 0 || strcmp(o->remote, "cfs") == 0)) {
+		o->remote = NULL;
+	}
+	return read_words(o, err);
 }
 
 void

@@ -12,6 +12,9 @@
 /* What cfs-mount was asked for: cfs-mount [REMOTE] DIR [-o …], cfs-mount -u DIR. Strings point into argv or `words`. */
 struct options {
 	bool unmount, foreground, debug;
+	bool fake, sloppy; /* of mount.cfs */
+	bool ignored;
+	const char *ignored_value;
 	const char *remote; /* NULL: the root of all trees */
 	const char *dir;
 	const char *profile;
@@ -19,6 +22,7 @@ struct options {
 	double attr_timeout, entry_timeout, negative_timeout; /* seconds */
 	int64_t timeout_ms;
 	bool read_only, stored_ids;
+	int64_t uid, gid;  /* whose the files appear to be; -1: the caller's */
 	struct buf passed; /* options for libfuse, joined by commas, NUL-terminated */
 	char *words;       /* storage of -o */
 };

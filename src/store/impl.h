@@ -30,7 +30,7 @@ struct store_shared {
 	 * first holds `next`, so that a process in a loop of transactions gets in line behind one that waits.
 	 */
 	pthread_mutex_t next, write, flush;
-	pthread_mutex_t password; /* robust too: held while a password is checked */
+	pthread_mutex_t password;   /* robust too: held while a password is checked */
 	_Atomic uint64_t committed; /* number of the last commit; grows under `write` */
 	_Atomic uint64_t
 	    durable;         /* everything up to here is on stable storage; grows under `flush` */

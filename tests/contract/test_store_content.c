@@ -280,8 +280,7 @@ an_unnamed_file_is_put(void **state)
 	/* Its version does not tell its states apart, so no sum of it can be kept. */
 	assert_int_equal(content_sum_set(t->s, st_ref(&f), f.version, &sum, NULL), 0);
 	(void)st_commit(t);
-	assert_int_equal(
-	    content_sum_get(t->s, &t->a, st_ref(&f), &sum, &replaced, &at, NULL), 0);
+	assert_int_equal(content_sum_get(t->s, &t->a, st_ref(&f), &sum, &replaced, &at, NULL), 0);
 	st_check(t);
 	a.size = 5;
 	assert_int_equal(put_with(t, &a, &f, &replaced), 0);

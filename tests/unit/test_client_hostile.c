@@ -161,7 +161,8 @@ free_dialer(struct dialer *base)
 static struct cfs *
 start(struct hostile *h)
 {
-	const struct cfs_options options = {.program = "test", .timeout_ms = 500, .reconnect_ms = 300};
+	const struct cfs_options options = {
+	    .program = "test", .timeout_ms = 500, .reconnect_ms = 300};
 	struct hostile_dialer *d = calloc(1, sizeof(*d));
 	struct client_identity id = {0};
 	struct cfs_err err = CFS_ERR_INIT;

@@ -112,7 +112,6 @@ await_input(int fd)
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 
 	while (interrupt_pending() == 0 && poll(&p, 1, 100) <= 0) {
-		continue;
 	}
 }
 

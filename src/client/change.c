@@ -224,7 +224,7 @@ int
 cfs_sync(struct cfs *c, struct cfs_err *err)
 {
 	struct m_sync_req req = {0};
-	struct cfs_err later = CFS_ERR_INIT;
+	struct cfs_err later;
 	struct waiter w;
 	int rc;
 

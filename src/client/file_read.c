@@ -290,7 +290,7 @@ segment_copy(struct cfs_file *f, struct segment *s, unsigned char *buf, size_t s
 		if (n > 0 && s->used >= s->len && s->len == s->asked && !s->dropped)
 			segment_drop(f, s);
 	}
-	segment_release(s);
+	segment_release(s); /* NOLINT(clang-analyzer-unix.Malloc): held since above */
 	return n;
 }
 

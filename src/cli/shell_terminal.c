@@ -251,7 +251,8 @@ prompt_again(struct shell *sh)
 	struct cfs *c;
 
 	interrupt_begin();
-	if (remote_default(sh->cli, &c, &err) == 0) {
+	/* While the server cannot be reached, the prompt does not wait for it once more. */
+	if (sh->last != err_exit_code(CFS_ENET) && remote_default(sh->cli, &c, &err) == 0) {
 		notices_print(sh->cli, c, sh->cli->out, NULL, &err);
 		fflush(sh->cli->out);
 	}

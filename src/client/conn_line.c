@@ -179,8 +179,11 @@ conn_redial(struct cfs *c)
 		return;
 	}
 	drop_hopeless(c);
-	if (c->down_ns == 0)
+	if (c->down_ns == 0) {
+		/* All that waited was told; whoever asks anew gets the whole patience, not what was left of the last. */
 		c->down_ns = now;
+		c->dial_count = 0;
+	}
 	if (now < c->retry_ns) {
 		wait_for_retry(c, now);
 		return;

@@ -175,14 +175,19 @@ setup() {
 
 @test "the shell outlives the server and goes on when it is back" {
 	require_pty
+	cat >up <<-END
+		cfsd -c $T/cfsd.conf --foreground >>$T/again.log 2>&1 </dev/null &
+		echo \$! >$T/pid
+		for i in \$(seq 200); do ! grep -q ready $T/again.log || exit 0; sleep 0.05; done
+		exit 1
+	END
 	pty alice <<-END
 		spawn cfs --timeout 5s shell
 		want {~> \$}
 		exec kill -9 $SERVER_PID
 		type "ls"
 		want {cfs ls: .*> \$}
-		exec sh -c "cfsd -c $T/cfsd.conf --foreground >>$T/server.log 2>&1 </dev/null & echo \\\$! >$T/pid"
-		exec sh -c "until cfsadm -c $T/cfsd.conf status >/dev/null 2>&1; do sleep 0.05; done"
+		exec sh $T/up
 		type "mkdir back"
 		want {~> \$}
 		type "ls"

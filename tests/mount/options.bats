@@ -77,10 +77,12 @@ setup() {
 	chown 1234:4321 "$T/m/x"
 	chmod 600 "$T/m/x"
 	[ "$(stat -c '%u %g %a' "$T/m/x")" = '1234 4321 600' ]
-	chmod 755 "$T"
-	run ! setpriv --reuid 4444 --regid 4444 --clear-groups cat "$T/m/x"
+	# From inside: the folders above are closed to others.
+	cd "$T/m"
+	run ! setpriv --reuid 4444 --regid 4444 --clear-groups cat x
 	[[ $output == *"ermission denied"* ]]
-	[ "$(setpriv --reuid 1234 --regid 4321 --clear-groups cat "$T/m/x")" = x ]
+	[ "$(setpriv --reuid 1234 --regid 4321 --clear-groups cat x)" = x ]
+	cd "$T"
 }
 
 @test "--help and --version" {

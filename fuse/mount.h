@@ -35,6 +35,7 @@ struct mount {
 	uint64_t
 	    fresh_ns; /* the shorter of the first two: how long what is remembered may be used */
 	bool read_only, stored_ids;
+	atomic_uint_fast64_t look_ns; /* what the last look-up at the server took */
 	struct inodes inodes;
 	struct listings listings;
 };

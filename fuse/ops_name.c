@@ -16,6 +16,9 @@
 #define SEARCH_ROWS    4096u
 #define ROWS_UNKNOWN   256u
 #define SEARCH_PAUSE_S 10
+/* From this round trip on a listing of so many rows is asked for at once. */
+#define FAR_NS         UINT64_C(3000000)
+#define FAR_ROWS       256u
 
 /*
  * One look-up after the other in one directory is a search: when they have cost as much as a listing of it would, the listing
@@ -58,16 +61,35 @@ list_searched(struct mount *m, struct inode *dir)
 	listing_put(&m->listings, g);
 }
 
+/*
+ * Where a round trip takes long, the listing of a small directory costs no more than the look-up of one name, and answers
+ * the next ones too.
+ */
+static bool
+is_worth_listing(struct mount *m, struct inode *dir)
+{
+	bool worth;
+
+	if (atomic_load(&m->look_ns) < FAR_NS || m->fresh_ns == 0) {
+		return false;
+	}
+	pthread_mutex_lock(&dir->lock);
+	worth =
+	    dir->attr_ns != 0 && dir->attr.size <= FAR_ROWS && now_mono_ns() >= dir->search_from_ns;
+	pthread_mutex_unlock(&dir->lock);
+	return worth;
+}
+
 /* Asks the server; what this mount wrote to the file and did not send yet counts. */
 static int
-look_up(struct mount *m, struct inode *dir, const char *name, struct cfs_attr *a,
-	uint64_t *asked_ns)
+ask(struct mount *m, struct inode *dir, const char *name, struct cfs_attr *a, uint64_t *asked_ns)
 {
 	struct inode *i;
 	int rc;
 
 	*asked_ns = now_mono_ns();
 	rc = cfs_lookup(m->c, dir->ref, name, a, NULL);
+	atomic_store(&m->look_ns, now_mono_ns() - *asked_ns);
 	if (note_search(dir, *asked_ns, now_mono_ns() - *asked_ns)) {
 		list_searched(m, dir);
 	}
@@ -82,6 +104,23 @@ look_up(struct mount *m, struct inode *dir, const char *name, struct cfs_attr *a
 	return rc;
 }
 
+/* From what is remembered, or from the server. */
+static int
+look_up(struct mount *m, struct inode *dir, const char *name, struct cfs_attr *a,
+	uint64_t *asked_ns)
+{
+	enum listing_answer answer = listings_find(m, dir->ref.ino, name, a, asked_ns);
+
+	if (answer == LISTING_UNKNOWN && is_worth_listing(m, dir)) {
+		list_searched(m, dir);
+		answer = listings_find(m, dir->ref.ino, name, a, asked_ns);
+	}
+	if (answer == LISTING_UNKNOWN) {
+		return ask(m, dir, name, a, asked_ns);
+	}
+	return answer == LISTING_FOUND ? 0 : CFS_ENOENT;
+}
+
 static void
 op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
@@ -89,21 +128,8 @@ op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct inode *dir = inode_get(&m->inodes, parent);
 	struct cfs_attr a;
 	uint64_t asked_ns = 0;
-	int rc = CFS_ESTALE;
+	int rc = dir != NULL ? look_up(m, dir, name, &a, &asked_ns) : CFS_ESTALE;
 
-	if (dir != NULL) {
-		switch (listings_find(m, dir->ref.ino, name, &a, &asked_ns)) {
-		case LISTING_FOUND:
-			rc = 0;
-			break;
-		case LISTING_ABSENT:
-			rc = CFS_ENOENT;
-			break;
-		case LISTING_UNKNOWN:
-			rc = look_up(m, dir, name, &a, &asked_ns);
-			break;
-		}
-	}
 	if (rc == 0) {
 		reply_entry(req, &a, asked_ns);
 	} else if (rc == CFS_ENOENT && m->negative_timeout > 0) {

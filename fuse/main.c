@@ -192,6 +192,8 @@ make_session(struct mount *m, struct options *o, struct cfs_err *err)
 	if (s == NULL) {
 		err_set(err, CFS_EUSAGE, "libfuse refused the options '%s'", opts);
 	}
+	/* libfuse may have put a copy of its own in their place. */
+	fuse_opt_free_args(&args);
 	free(opts);
 	return s;
 }

@@ -303,7 +303,9 @@ run(struct options *o, int parent_fd)
 	m.fresh_ns = (uint64_t)(fresh * 1e9);
 	if (rc == 0) {
 		listings_init(&m.listings);
+		ahead_init(&m.ahead, &m);
 		rc = serve(&m, o, parent_fd, &err);
+		ahead_fini(&m.ahead);
 		listings_fini(&m.listings);
 		/* Closes what is still open, which sends what was written. */
 		inodes_fini(&m.inodes);

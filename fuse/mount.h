@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "ahead.h"
 #include "client/cfs.h"
 #include "inode.h"
 #include "listing.h"
@@ -38,9 +39,20 @@ struct mount {
 	atomic_uint_fast64_t look_ns; /* what the last look-up at the server took */
 	struct inodes inodes;
 	struct listings listings;
+	struct ahead ahead;
 };
 
 struct mount *mount_of(fuse_req_t req);
+
+/* From this round trip on it pays to ask for more than is wanted yet. */
+#define MOUNT_FAR_NS UINT64_C(3000000)
+
+/* Whether the server is that far away, and what is asked for ahead may be kept at all. */
+static inline bool
+mount_is_far(struct mount *m)
+{
+	return m->fresh_ns > 0 && atomic_load(&m->look_ns) >= MOUNT_FAR_NS;
+}
 
 /* ---- attr.c ---- */
 

@@ -68,10 +68,18 @@ fetch(struct mount *m, struct dir *d, uint64_t after)
 {
 	listing_put(&m->listings, d->listing);
 	d->listing = after == 0 ? listing_get(m, d->ref.ino) : NULL;
-	if (d->listing != NULL) {
-		return 0;
+	if (d->listing == NULL) {
+		int rc = listing_fetch(m, d->ref, after, ROWS_MAX, &d->listing);
+
+		if (rc != 0) {
+			return rc;
+		}
 	}
-	return listing_fetch(m, d->ref, after, ROWS_MAX, &d->listing);
+	if (after == 0) {
+		ahead_note(&m->ahead, d->ref,
+			   (struct cfs_ref){.ino = d->listing->parent, .gen = d->ref.gen});
+	}
+	return 0;
 }
 
 /* Index of the row behind a cookie, asking the server if it is not here; the number of rows at the end of the directory. */

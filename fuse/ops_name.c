@@ -16,8 +16,7 @@
 #define SEARCH_ROWS    4096u
 #define ROWS_UNKNOWN   256u
 #define SEARCH_PAUSE_S 10
-/* From this round trip on a listing of so many rows is asked for at once. */
-#define FAR_NS         UINT64_C(3000000)
+/* Far away, a listing of so many rows is asked for at once. */
 #define FAR_ROWS       256u
 
 /*
@@ -70,7 +69,7 @@ is_worth_listing(struct mount *m, struct inode *dir)
 {
 	bool worth;
 
-	if (atomic_load(&m->look_ns) < FAR_NS || m->fresh_ns == 0) {
+	if (!mount_is_far(m)) {
 		return false;
 	}
 	pthread_mutex_lock(&dir->lock);

@@ -75,7 +75,7 @@ check_all(const struct chunk *ch, struct list pieces, struct cfs_err *err)
 }
 
 static int
-write_all(const struct chunk *ch, const struct target *t, struct list pieces, struct cfs_err *err)
+write_all(const struct chunk *ch, struct target *t, struct list pieces, struct cfs_err *err)
 {
 	struct m_read_piece p;
 	uint64_t offset = ch->offset;

@@ -207,12 +207,13 @@ write_in_order(const struct target *t, const unsigned char *p, size_t n, struct 
 }
 
 int
-target_write(const struct target *t, const void *p, size_t n, uint64_t offset, struct cfs_err *err)
+target_write(struct target *t, const void *p, size_t n, uint64_t offset, struct cfs_err *err)
 {
 	if (t->in_order)
 		return write_in_order(t, p, n, err);
 	if (io_pwrite_full(t->fd, p, n, offset) < 0)
 		return local_error(err, errno, t->path);
+	t->end = max_u64(t->end, offset + n);
 	return 0;
 }
 
@@ -249,7 +250,8 @@ target_commit(struct target *t, const struct target_meta *m, struct cfs_err *err
 {
 	if (t->temp == NULL)
 		return 0;
-	if (ftruncate(t->fd, (off_t)m->size) < 0)
+	/* Only a hole at the end needs it; to a journal it is a change like any other. */
+	if (t->end != m->size && ftruncate(t->fd, (off_t)m->size) < 0)
 		return local_error(err, errno, t->path);
 	if (m->set_mode && fchmod(t->fd, m->mode & 07777) < 0)
 		return local_error(err, errno, t->path);
@@ -276,8 +278,9 @@ target_commit(struct target *t, const struct target_meta *m, struct cfs_err *err
 }
 
 bool
-target_restart(const struct target *t)
+target_restart(struct target *t)
 {
+	t->end = 0;
 	return !t->in_order && ftruncate(t->fd, 0) == 0;
 }
 

@@ -32,6 +32,7 @@ int source_read(const struct source *src, uint64_t start, bool sparse, size_t si
 struct target {
 	int fd;
 	bool in_order; /* a descriptor */
+	uint64_t end;  /* of what was written */
 	bool owned;    /* close it */
 	char *path;    /* final name; NULL: none */
 	char *temp;    /* name until then */
@@ -48,8 +49,7 @@ int target_open(struct target *t, const char *path, bool noclobber, bool nofollo
 /* Takes a descriptor, not owned. */
 void target_from_fd(struct target *t, int fd);
 /* Writes at offset, or next in order. CFS_ELOCALSPACE, CFS_ELOCALIO. */
-int target_write(const struct target *t, const void *p, size_t n, uint64_t offset,
-		 struct cfs_err *err);
+int target_write(struct target *t, const void *p, size_t n, uint64_t offset, struct cfs_err *err);
 /* n zero bytes: left out in a file, written to anything else. */
 int target_zeros(const struct target *t, uint64_t n, uint64_t offset, struct cfs_err *err);
 
@@ -62,7 +62,7 @@ struct target_meta {
 /* All is written: sets what is wanted and gives the file its name. */
 int target_commit(struct target *t, const struct target_meta *m, struct cfs_err *err);
 /* Starts again from nothing; false where bytes have left already. */
-bool target_restart(const struct target *t);
+bool target_restart(struct target *t);
 /* Closes; removes the temporary file if it was not committed. */
 void target_fini(struct target *t);
 

@@ -45,6 +45,7 @@ batch_fini(struct batch *b)
 	buf_fini(&b->now);
 	buf_fini(&b->durable);
 	buf_fini(&b->payload);
+	buf_fini(&b->path);
 }
 
 struct change *
@@ -59,6 +60,7 @@ batch_change_new(const struct frame *f, unsigned char **bulk_out)
 	c->op = f->desc;
 	c->number = f->number;
 	c->flags = f->flags;
+	c->came_ns = now_mono_ns();
 	c->len = len;
 	if (f->len > 0)
 		memcpy(c->payload, f->payload, f->len);

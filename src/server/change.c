@@ -5,6 +5,7 @@
 
 #include "proto/codec.h"
 #include "server/blobs.h"
+#include "server/change_event.h"
 #include "server/dispatch.h"
 #include "server/reply.h"
 
@@ -57,6 +58,11 @@ run_handler(struct session *s, struct change *c, size_t bulk_offset, uint64_t se
 	memset(&s->rep, 0, c->op->reply->size);
 	buf_clear(&s->scratch);
 	status = dispatch_handler(c->op)(s, &call, &why);
+	if (status == 0) {
+		rc = change_event(s, c, err);
+		if (rc)
+			return rc;
+	}
 	buf_clear(payload);
 	rc = reply_encode(c->op, status, &s->rep, &why, payload);
 	if (rc)

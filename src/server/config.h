@@ -30,6 +30,9 @@ struct config {
 	int64_t attic_keep_ms;
 	uint64_t attic_max_bytes;
 	uint64_t min_free_bytes;
+	/* [events] */
+	int64_t events_keep_ms;
+	uint64_t events_max_bytes;
 	/* [access] */
 	int access; /* enum access_default */
 	/* [limits] */

@@ -101,3 +101,10 @@ convert_cstr(struct str s, char *out, size_t size)
 	out[s.len] = '\0';
 	return true;
 }
+
+void
+convert_notice(const struct event *e, struct m_notice *out)
+{
+	convert_event(e, &out->event);
+	out->target = convert_str(e->target);
+}

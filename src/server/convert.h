@@ -14,6 +14,7 @@ void convert_attr(const struct inode_attr *a, struct m_attr *out);
 void convert_user(const struct person *p, struct m_user *out);
 void convert_device(const struct person_device *d, bool current, struct m_device *out);
 void convert_event(const struct event *e, struct m_event *out);
+void convert_notice(const struct event *e, struct m_notice *out);
 
 /* Strings are views of the same bytes. */
 struct bytes_view convert_view(struct str s);

@@ -12,6 +12,7 @@
 #include "server/dispatch.h"
 #include "server/hublink.h"
 #include "server/signin.h"
+#include "server/watch.h"
 
 #define PROTOCOL_VERSION 1u
 #define FEATURES         UINT64_C(0)
@@ -77,10 +78,9 @@ handle_PING(struct session *s, struct call *c, struct cfs_err *err)
 int
 handle_PUSH_ACK(struct session *s, struct call *c, struct cfs_err *err)
 {
-	/* No push that this server sends wants one yet; a number it never gave is harmless. */
-	(void)s;
-	(void)c;
+	/* A number that was never given is harmless. */
 	(void)err;
+	watch_acknowledged(s, c->req->push_ack_req.push);
 	return 0;
 }
 

@@ -55,16 +55,22 @@ remove_entry(struct receipts *r, struct entry *e)
 	r->count--;
 }
 
-static struct entry *
-oldest(struct receipts *r)
+static size_t
+oldest(const struct receipts *r)
 {
-	struct entry *found = &r->entries[0];
+	size_t found = 0;
 
 	for (size_t i = 1; i < r->count; i++) {
-		if (r->entries[i].receipt.last_ns < found->receipt.last_ns)
-			found = &r->entries[i];
+		if (r->entries[i].receipt.last_ns < r->entries[found].receipt.last_ns)
+			found = i;
 	}
 	return found;
+}
+
+uint64_t
+receipts_oldest(const struct receipts *r)
+{
+	return r->entries[oldest(r)].receipt.last_ns;
 }
 
 static struct entry *
@@ -129,7 +135,7 @@ receipts_note(struct receipts *r, uint64_t ino, uint64_t version, uint64_t owner
 	*evicted_out = (struct receipt){0};
 	if (!e) {
 		if (r->count == FILES_MAX) {
-			struct entry *old = oldest(r);
+			struct entry *old = &r->entries[oldest(r)];
 
 			*evicted_out = old->receipt;
 			remove_entry(r, old);

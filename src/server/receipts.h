@@ -38,6 +38,9 @@ bool receipts_note(struct receipts *r, uint64_t ino, uint64_t version, uint64_t 
 /* Takes out one unfinished count that was not added to since before_ns; false when there is none. */
 bool receipts_take_idle(struct receipts *r, uint64_t before_ns, struct receipt *out);
 
+/* When the count that was left alone the longest was added to last; not when nothing is being counted. */
+uint64_t receipts_oldest(const struct receipts *r);
+
 /* Whether nothing is being counted. */
 bool receipts_empty(const struct receipts *r);
 

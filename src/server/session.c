@@ -17,6 +17,7 @@
 #include "server/input.h"
 #include "server/reads.h"
 #include "server/state.h"
+#include "server/watch.h"
 #include "store/store.h"
 
 /* Bulk in flight each way; with what the transport holds a transfer stays below 32 MiB. */
@@ -69,6 +70,7 @@ init(struct session *s, const struct session_args *args)
 	batch_init(&s->batch);
 	reads_init(s);
 	durable_init(s);
+	watch_init(s);
 	rc = blobs_init(s);
 	if (rc)
 		return rc;
@@ -118,6 +120,7 @@ fini(struct session *s)
 	blobs_fini(s);
 	batch_fini(&s->batch);
 	durable_fini(s);
+	watch_fini(s);
 	bufpool_free(s->put_bufs);
 	bufpool_free(s->read_bufs);
 	buf_fini(&s->scratch);
@@ -146,8 +149,8 @@ next_timer(const struct session *s)
 	if (!s->db_idle)
 		t = min_u64(t, s->active_ns + DB_IDLE_NS);
 	if (s->reads.receipts && !receipts_empty(s->reads.receipts))
-		t = min_u64(t, s->active_ns + RECEIPT_NS);
-	return t;
+		t = min_u64(t, receipts_oldest(s->reads.receipts) + RECEIPT_NS);
+	return min_u64(t, watch_timer(s));
 }
 
 static void
@@ -179,8 +182,7 @@ run_timers(struct session *s)
 		store_idle(s->store);
 		s->db_idle = true;
 	}
-	if (now >= s->active_ns + RECEIPT_NS)
-		reads_expire_receipts(s, now - RECEIPT_NS);
+	reads_expire_receipts(s, now - RECEIPT_NS);
 }
 
 /* Sends; what is left waits for the stream. */
@@ -227,13 +229,14 @@ static void
 wait_for_work(struct session *s)
 {
 	short events = stream_poll_events(s);
-	struct pollfd p[3] = {
+	struct pollfd p[4] = {
 	    {.fd = events ? stream_fd(s->stream) : -1, .events = events},
 	    {.fd = work_fd(s->workers), .events = POLLIN},
 	    {.fd = s->args->hub_fd, .events = POLLIN},
+	    {.fd = watch_fd(s), .events = POLLIN},
 	};
 	int timeout = more_to_do(s) ? 0 : deadline_left_ms(next_timer(s));
-	int n = poll(p, 3, timeout);
+	int n = poll(p, 4, timeout);
 
 	if (n > 0) {
 		s->active_ns = now_mono_ns();
@@ -243,6 +246,8 @@ wait_for_work(struct session *s)
 		collect(s);
 	if (n > 0 && p[2].revents)
 		hublink_read(s);
+	if (n > 0 && p[3].revents)
+		watch_rung(s);
 }
 
 static bool
@@ -263,6 +268,7 @@ loop(struct session *s)
 		if (input_open(s))
 			input_read(s);
 		(void)batch_run(s);
+		watch_run(s);
 		run_timers(s);
 		send_out(s);
 		reads_start_waiting(s);

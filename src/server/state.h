@@ -12,6 +12,7 @@
  *	blobs     BLOB_PUT: hash, look for the same, write, make ready
  *	reads     READ and SUM: plan, read on workers, answer out of the buffer that was read into
  *	durable   answers that wait for a flush
+ *	watch     events, pushed to those who subscribed
  */
 
 #include "base/buf.h"
@@ -55,6 +56,7 @@ struct change {
 	const struct op_desc *op;
 	uint64_t number;
 	uint16_t flags;
+	uint64_t came_ns; /* now_mono_ns() */
 	size_t len;
 	unsigned char payload[]; /* fields, then bulk */
 };
@@ -67,6 +69,7 @@ struct pending_event {
 };
 
 struct batch {
+	struct buf path; /* of the event being made */
 	struct change *head, **tail;
 	size_t count, bytes;
 	struct pending_event *events, **events_tail;
@@ -115,6 +118,22 @@ struct reads {
 	unsigned in_flight;                       /* waiting ones included */
 };
 
+/* A subscription to events (watch.h). */
+struct watch {
+	bool on;
+	bool behind;       /* more is in the table than was read */
+	int epoll_fd;      /* -1: not listening */
+	uint32_t filter;   /* enum event_filter */
+	uint32_t kinds;    /* bits, 0 all */
+	struct list paths; /* of m_path, in paths_bytes */
+	struct buf paths_bytes;
+	struct buf list; /* of the push being made */
+	uint64_t cursor; /* read up to here */
+	uint64_t pushes, acked;
+	uint64_t rest_until; /* not to be read before */
+	uint64_t pushed_ns;  /* last push */
+};
+
 struct session {
 	const struct session_args *args;
 	const struct session_conf *conf;
@@ -142,6 +161,7 @@ struct session {
 	struct blobs blobs;
 	struct reads reads;
 	struct durable durable;
+	struct watch watch;
 	struct buf scratch;      /* lists and strings of the reply being made */
 	struct walk_result walk; /* of the call under way */
 	char secret[64];         /* of the invite just made */

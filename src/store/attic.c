@@ -15,7 +15,6 @@
 
 enum attic_kind { ATTIC_CONTENT = 1, ATTIC_NAME = 2 };
 
-/* The path of dir, kept for the next entry: whole trees are removed directory by directory. */
 static int
 load_path(struct store *s, uint64_t dir, struct cfs_err *err)
 {
@@ -32,6 +31,16 @@ load_path(struct store *s, uint64_t dir, struct cfs_err *err)
 		return err_code(err, CFS_ENOMEM);
 	s->path_dir = dir;
 	return 0;
+}
+
+int
+path_of_dir(struct store *s, uint64_t dir, struct bytes_view *out, struct cfs_err *err)
+{
+	int rc = load_path(s, dir, err);
+
+	if (rc == 0)
+		*out = (struct bytes_view){.data = s->path.data, .len = s->path.len};
+	return rc;
 }
 
 static int

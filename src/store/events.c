@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "store/events.h"
 
+#include <unistd.h>
+
 #include "store/impl.h"
 
 #define MERGE_NS       (60 * NS_PER_S)
@@ -13,44 +15,158 @@ bind_text(struct db_stmt *st, int index, struct bytes_view text, size_t max)
 	db_bind_blob(st, index, text.data, min_size(text.len, max));
 }
 
-/* Adds a repeated download to the one before it. 1 done, 0 there is none so recent, or a code. */
+/* ---- numbers ---- */
+
+static const struct db_sql gone_sql = {"SELECT value FROM counter WHERE name = 'events_gone'"};
+
+int
+events_gone(struct store *s, uint64_t *gone_out, struct cfs_err *err)
+{
+	int rc = store_need_db(s, err);
+
+	*gone_out = 0;
+	if (rc == 0)
+		rc = sql_get(s, &gone_sql, NULL, 0, gone_out, err);
+	return rc < 0 ? rc : 0;
+}
+
+/* The newest of all may have been removed: its number is not given again. */
+int
+events_newest(struct store *s, uint64_t *newest_out, struct cfs_err *err)
+{
+	static const struct db_sql sql = {"SELECT ifnull(max(id), 0) FROM event"};
+	uint64_t gone;
+	int rc = events_gone(s, &gone, err);
+
+	*newest_out = 0;
+	if (rc == 0)
+		rc = sql_get(s, &sql, NULL, 0, newest_out, err);
+	if (rc < 0)
+		return rc;
+	*newest_out = max_u64(*newest_out, gone);
+	return 0;
+}
+
+uint64_t
+events_hint(const struct store *s)
+{
+	return atomic_load(&s->shared->last_event);
+}
+
+/* change. */
 static int
-merge_download(struct store *s, const struct event *e, int64_t now, struct cfs_err *err)
+take_number(struct store *s, uint64_t *id_out, struct cfs_err *err)
+{
+	int rc = 0;
+
+	if (s->last_event == 0)
+		s->last_event = events_hint(s);
+	if (s->last_event == 0)
+		rc = events_newest(s, &s->last_event, err);
+	*id_out = ++s->last_event;
+	return rc;
+}
+
+/* ---- being told ---- */
+
+void
+events_published(struct store *s)
+{
+	static const uint64_t one = 1;
+
+	if (s->last_event == 0)
+		return;
+	atomic_store(&s->shared->last_event, s->last_event);
+	/* It is an edge that wakes; a counter that is full wakes as well. */
+	if (atomic_load(&s->shared->listeners) > 0 &&
+	    write(s->shared->event_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+void
+events_listen(struct store *s, int *fd_out)
+{
+	(void)atomic_fetch_add(&s->shared->listeners, 1);
+	*fd_out = s->shared->event_fd;
+}
+
+void
+events_deaf(struct store *s)
+{
+	(void)atomic_fetch_sub(&s->shared->listeners, 1);
+}
+
+/* ---- adding ---- */
+
+struct earlier {
+	uint64_t id;
+	bool complete;
+};
+
+/* The same download less than a minute ago: 1, 0 or a code. */
+static int
+find_earlier(struct store *s, const struct event *e, int64_t now, struct earlier *out,
+	     struct cfs_err *err)
 {
 	static const struct db_sql sql = {
-	    "UPDATE event SET bytes = bytes + ?6, duration = duration + ?7,"
-	    " complete = CASE WHEN complete > ?8 THEN complete ELSE ?8 END, result = ?9"
-	    " WHERE id = (SELECT max(id) FROM event WHERE kind = 1 AND ino = ?1 AND person = ?2"
-	    " AND version = ?3 AND device = ?4 AND time > ?5)"};
+	    "SELECT id, complete FROM event WHERE kind = 1 AND ino = ?1 AND person = ?2"
+	    " AND version = ?3 AND device = ?4 AND time > ?5 ORDER BY id DESC LIMIT 1"};
 	struct db_stmt *st = db_use(s->db, &sql, err);
+	int rc;
 
 	db_bind_u64(st, 1, e->ino);
 	db_bind_u64(st, 2, e->user);
 	db_bind_u64(st, 3, e->version);
 	bind_text(st, 4, e->device, TEXT_MAX);
 	db_bind_i64(st, 5, now - MERGE_NS);
-	db_bind_u64(st, 6, e->bytes);
-	db_bind_u64(st, 7, e->duration_us);
-	db_bind_i64(st, 8, e->complete);
-	db_bind_i64(st, 9, e->result);
-	return db_run(st, err);
+	rc = db_step(st, err);
+	if (rc == 1)
+		*out = (struct earlier){db_col_u64(st, 0), db_col_i64(st, 1) != 0};
+	db_done(st);
+	return rc;
+}
+
+/*
+ * A repeated download becomes one with that before it: 1. One that completes what was only opened takes its place, under
+ * a new number, so that those who have read the old one are told: 0, as when there is none so recent.
+ */
+static int
+merge_download(struct store *s, const struct event *e, int64_t now, struct cfs_err *err)
+{
+	static const struct db_sql add_sql = {
+	    "UPDATE event SET bytes = bytes + ?2, duration = duration + ?3 WHERE id = ?1"};
+	static const struct db_sql drop_sql = {"DELETE FROM event WHERE id = ?1"};
+	struct earlier old = {0};
+	int rc = find_earlier(s, e, now, &old, err);
+
+	if (rc <= 0)
+		return rc;
+	if (e->complete && !old.complete) {
+		rc = sql_run(s, &drop_sql, SQL_ARGS(old.id), err);
+		return rc < 0 ? rc : 0;
+	}
+	return sql_run(s, &add_sql, SQL_ARGS(old.id, e->bytes, e->duration_us), err);
 }
 
 int
 events_add(struct store *s, const struct event *e, struct cfs_err *err)
 {
 	static const struct db_sql sql = {
-	    "INSERT INTO event (time, kind, op, owner, person, name, device, peer, path, ino,"
-	    " version, bytes, duration, result, complete, seen)"
-	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"};
+	    "INSERT INTO event (id, time, kind, op, owner, person, name, device, peer, path, ino,"
+	    " version, bytes, duration, result, complete, seen, target) VALUES (?17, ?1, ?2, ?3,"
+	    " ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?18)"};
 	int64_t now = store_now(s);
 	struct db_stmt *st;
+	uint64_t id;
 	int rc = store_need_txn(s, err);
 
 	if (rc == 0 && e->kind == EVENT_DOWNLOAD)
 		rc = merge_download(s, e, now, err);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
+	rc = take_number(s, &id, err);
+	if (rc != 0)
+		return rc;
 	st = db_use(s->db, &sql, err);
 	db_bind_i64(st, 1, now);
 	db_bind_i64(st, 2, e->kind);
@@ -68,9 +184,31 @@ events_add(struct store *s, const struct event *e, struct cfs_err *err)
 	db_bind_i64(st, 14, e->result);
 	db_bind_i64(st, 15, e->complete);
 	db_bind_i64(st, 16, e->seen);
+	db_bind_u64(st, 17, id);
+	bind_text(st, 18, e->target, PATH_MAX_BYTES);
 	rc = db_run(st, err);
 	return rc < 0 ? rc : 0;
 }
+
+int
+events_path(struct store *s, uint64_t dir, struct bytes_view name, struct buf *out,
+	    struct cfs_err *err)
+{
+	struct bytes_view path;
+	int rc = store_need_txn(s, err);
+
+	if (rc == 0)
+		rc = path_of_dir(s, dir, &path, err);
+	if (rc != 0)
+		return rc;
+	/* The root is "/" alone. */
+	if ((path.len > 1 && buf_append(out, path.data, path.len) != 0) ||
+	    buf_append_byte(out, '/') != 0 || buf_append(out, name.data, name.len) != 0)
+		return err_code(err, CFS_ENOMEM);
+	return 0;
+}
+
+/* ---- reading ---- */
 
 static void
 event_from_row(struct db_stmt *st, struct event *out)
@@ -93,12 +231,13 @@ event_from_row(struct db_stmt *st, struct event *out)
 	    .result = (int)db_col_i64(st, 14),
 	    .complete = db_col_i64(st, 15) != 0,
 	    .seen = db_col_i64(st, 16) != 0,
+	    .target = db_col_blob(st, 17),
 	};
 }
 
 #define EVENT_COLUMNS                                                                              \
 	"id, time, kind, op, owner, person, name, device, peer, path, ino, version, bytes,"        \
-	" duration, result, complete, seen"
+	" duration, result, complete, seen, target"
 
 static const struct db_sql *
 pick_list(const struct cred *cred, unsigned filter)
@@ -109,6 +248,9 @@ pick_list(const struct cred *cred, unsigned filter)
 	static const struct db_sql own_sql = {
 	    "SELECT " EVENT_COLUMNS " FROM event WHERE id > ?1 AND (owner = ?3 OR person = ?3)"
 	    " ORDER BY id LIMIT ?2"};
+	static const struct db_sql visible_sql = {
+	    "SELECT " EVENT_COLUMNS " FROM event WHERE id > ?1"
+	    " AND (owner = ?3 OR person = ?3 OR kind = 2) ORDER BY id LIMIT ?2"};
 	static const struct db_sql mine_sql = {
 	    "SELECT " EVENT_COLUMNS " FROM event WHERE kind = 1 AND owner = ?3 AND id > ?1"
 	    " AND person <> ?3 ORDER BY id LIMIT ?2"};
@@ -120,7 +262,18 @@ pick_list(const struct cred *cred, unsigned filter)
 		return &unseen_sql;
 	if ((filter & EVENTS_MINE) != 0)
 		return &mine_sql;
-	return cred->admin ? &all_sql : &own_sql;
+	if (cred->admin)
+		return &all_sql;
+	return (filter & EVENTS_VISIBLE) != 0 && !cred->trees_private ? &visible_sql : &own_sql;
+}
+
+/* Where somebody works from is their own business, and that of the tree's owner. */
+static void
+hide_places(const struct cred *cred, struct event *e)
+{
+	if (cred->admin || e->owner == cred->user || e->user == cred->user)
+		return;
+	e->device = e->peer = (struct bytes_view){0};
 }
 
 int
@@ -130,22 +283,34 @@ events_list(struct store *s, const struct cred *cred, uint64_t since, unsigned m
 {
 	struct db_stmt *st;
 	struct event e;
-	int rc = store_need_db(s, err);
+	uint64_t newest = since;
+	unsigned count = 0;
+	bool began, ended = false;
+	int rc = store_read_begin(s, &began, err);
 
 	*last_out = since;
+	if (rc == 0)
+		rc = events_newest(s, &newest, err);
 	if (rc != 0)
-		return rc;
+		goto out;
 	st = db_use(s->db, pick_list(cred, filter), err);
 	db_bind_u64(st, 1, min_u64(since, INT64_MAX));
 	db_bind_u64(st, 2, max);
 	db_bind_u64(st, 3, cred->user);
-	while ((rc = db_step(st, err)) == 1) {
+	while (!ended && (rc = db_step(st, err)) == 1) {
 		event_from_row(st, &e);
-		if (each(arg, &e) != 0)
-			break;
-		*last_out = e.id;
+		hide_places(cred, &e);
+		ended = each(arg, &e) != 0;
+		if (!ended)
+			*last_out = e.id;
+		count++;
 	}
 	db_done(st);
+	/* Everything up to the newest was looked at: what is not for cred need not be looked at again. */
+	if (rc == 0 && !ended && count < max)
+		*last_out = max_u64(*last_out, newest);
+out:
+	store_read_end(s, began);
 	return rc < 0 ? rc : 0;
 }
 

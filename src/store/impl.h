@@ -35,6 +35,10 @@ struct store_shared {
 	_Atomic uint64_t
 	    durable;         /* everything up to here is on stable storage; grows under `flush` */
 	_Atomic bool failed; /* a flush failed: read-only until all processes are new */
+	_Atomic uint64_t
+	    last_event; /* number of the newest committed event, 0 not known; grows under `write` */
+	_Atomic unsigned listeners; /* that want event_fd written to */
+	int event_fd; /* eventfd: written to after each commit with events; never read */
 	_Atomic bool
 	    ballast_gone; /* the disk was full: content is refused until the keeper has made it again */
 };
@@ -82,6 +86,7 @@ struct store {
 	unsigned flushing;
 
 	bool in_txn, in_read;
+	uint64_t last_event; /* given in this transaction, 0 none yet */
 	bool content_refused;
 	struct stream_cache stream;
 	struct usage_delta usage, usage_saved;
@@ -159,6 +164,13 @@ int number_take(struct store *s, uint64_t *number_out, struct cfs_err *err);
 int number_reserve(struct store *s, uint64_t count, uint64_t *first_out, struct cfs_err *err);
 /* CFS_EINVAL if ino is not in a range of stream. */
 int number_check(struct store *s, const struct id128 *stream, uint64_t ino, struct cfs_err *err);
+
+/* ---- events.c ---------------------------------------------------------------------------------------------------------- */
+
+/* Behind a commit, under the write mutex: others may look for the transaction's events now. */
+void events_published(struct store *s);
+/* change. Removes some events that are over age or size: *count_out of them. */
+int events_expire(struct store *s, unsigned max, unsigned *count_out, struct cfs_err *err);
 
 /* ---- inode.c ---------------------------------------------------------------------------------------------------------------- */
 
@@ -246,6 +258,11 @@ enum bury_reason {
  */
 int attic_bury(struct store *s, const struct cred *cred, struct inode *in, const struct inode *old,
 	       uint64_t dir, struct bytes_view name, enum bury_reason reason, struct cfs_err *err);
+/*
+ * The path of a directory, without a copy: the last one is kept, because whole trees are put and removed directory by
+ * directory. Valid until the next call. Inside a transaction.
+ */
+int path_of_dir(struct store *s, uint64_t dir, struct bytes_view *out, struct cfs_err *err);
 /* change. Deletes some entries that are over age or size: *count_out of them, max when the time was up before. */
 int attic_expire(struct store *s, unsigned max, unsigned *count_out, struct cfs_err *err);
 

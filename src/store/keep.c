@@ -14,7 +14,7 @@
 #define ANSWER_NS  DAY_NS            /* DESIGN 5 */
 #define STREAM_NS  (30 * DAY_NS)     /* a mount may be idle for long */
 #define INVITE_NS  (7 * DAY_NS)      /* after it ended: "expired" is told, not "unknown" */
-#define EVENT_NS   (90 * DAY_NS)     /* unseen receipts stay */
+#define PARTIAL_NS (3600 * NS_PER_S) /* DESIGN 8: all bytes within an hour */
 #define BLOB_HURRY_NS                                                                              \
 	(600 * NS_PER_S) /* blobs that were in use lately go at once when space is short */
 #define LOG_RESET_BYTES (64u * 1024 * 1024)
@@ -132,9 +132,7 @@ expire_rows(struct store *s, unsigned *count_out, struct cfs_err *err)
 	     STREAM_NS},
 	    {{"DELETE FROM stream WHERE seen < ?1"}, STREAM_NS},
 	    {{"DELETE FROM invite WHERE expires < ?1"}, INVITE_NS},
-	    {{"DELETE FROM event WHERE id IN (SELECT id FROM event WHERE time < ?1"
-	      " AND (kind <> 1 OR seen <> 0 OR owner = person) ORDER BY time LIMIT 64)"},
-	     EVENT_NS},
+	    {{"DELETE FROM partial WHERE began < ?1"}, PARTIAL_NS},
 	};
 	int rc = 0;
 
@@ -145,6 +143,12 @@ expire_rows(struct store *s, unsigned *count_out, struct cfs_err *err)
 			*count_out += (unsigned)rc;
 	}
 	return rc < 0 ? rc : 0;
+}
+
+static int
+expire_events(struct store *s, unsigned *count_out, struct cfs_err *err)
+{
+	return events_expire(s, BATCH, count_out, err);
 }
 
 /* ---- blobs: doomed in one transaction, durably; then the bytes; then the rows ---- */
@@ -304,8 +308,8 @@ checkpoint(struct store *s, bool reset, struct cfs_err *err)
 static int
 keep_round(struct store *s, bool *more_out, struct cfs_err *err)
 {
-	static keep_fn *const work[] = {reap_unnamed, reap_orphans, expire_attic,
-					expire_rows,  doom_blobs,   shrink_db};
+	static keep_fn *const work[] = {reap_unnamed,  reap_orphans, expire_attic, expire_rows,
+					expire_events, doom_blobs,   shrink_db};
 	unsigned count = 0;
 	int first = 0, rc;
 

@@ -23,6 +23,9 @@
  * attic: kind 1 a dead inode kept whole, 2 a name that was removed while the inode has others (ino is alive then).
  *   size: bytes that its extents cover.
  * answer: what a change was answered, until the client has it. ino_range: numbers given to clients, never twice.
+ * event: numbers only grow (events.c gives them), so that the oldest are found without an index of times, which every
+ *   change would pay for. counter 'events_gone': up to here events were removed (unseen receipts stay).
+ * partial: what one device was sent of a version so far, for those that go on reading on another connection.
  * usage: live inodes of a user and the bytes of the files among them.
  */
 static const char tables[] =
@@ -79,17 +82,22 @@ static const char tables[] =
     " reply BLOB NOT NULL, PRIMARY KEY (stream, seq)) WITHOUT ROWID;"
     "CREATE TABLE ino_range (first INTEGER PRIMARY KEY, count INTEGER NOT NULL,"
     " person INTEGER NOT NULL, stream BLOB NOT NULL);"
-    "CREATE INDEX ino_range_stream ON ino_range (stream);"
+    "CREATE INDEX ino_range_stream ON ino_range (stream);";
 
-    "CREATE TABLE event (id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL,"
+static const char event_tables[] =
+    "CREATE TABLE event (id INTEGER PRIMARY KEY, time INTEGER NOT NULL,"
     " kind INTEGER NOT NULL, op INTEGER NOT NULL, owner INTEGER NOT NULL, person INTEGER NOT NULL,"
     " name BLOB NOT NULL, device BLOB NOT NULL, peer BLOB NOT NULL, path BLOB NOT NULL,"
     " ino INTEGER NOT NULL, version INTEGER NOT NULL, bytes INTEGER NOT NULL,"
     " duration INTEGER NOT NULL, result INTEGER NOT NULL, complete INTEGER NOT NULL,"
-    " seen INTEGER NOT NULL);"
-    "CREATE INDEX event_time ON event (time);"
+    " seen INTEGER NOT NULL, target BLOB NOT NULL);"
     "CREATE INDEX event_receipt ON event (owner, id) WHERE kind = 1;"
-    "CREATE INDEX event_download ON event (ino, person) WHERE kind = 1;";
+    "CREATE INDEX event_download ON event (ino, person) WHERE kind = 1;"
+    "CREATE INDEX event_seen ON event (id) WHERE kind = 1 AND seen <> 0;"
+    "CREATE TABLE partial (person INTEGER NOT NULL, device BLOB NOT NULL, ino INTEGER NOT NULL,"
+    " version INTEGER NOT NULL, began INTEGER NOT NULL, ranges BLOB NOT NULL,"
+    " PRIMARY KEY (person, device, ino, version)) WITHOUT ROWID;"
+    "CREATE INDEX partial_began ON partial (began);";
 
 static int
 put_meta(struct db *db, const char *key, const void *value, size_t len, struct cfs_err *err)
@@ -142,6 +150,8 @@ schema_create(struct db *db, const struct id128 *id, struct cfs_err *err)
 	if (rc != 0)
 		return rc;
 	rc = db_exec(db, tables, err);
+	if (rc == 0)
+		rc = db_exec(db, event_tables, err);
 	if (rc == 0)
 		rc = put_meta_u32(db, "format", STORE_FORMAT, err);
 	if (rc == 0)

@@ -7,7 +7,7 @@
 #include "base/rand.h"
 #include "store/db.h"
 
-#define STORE_FORMAT 1u
+#define STORE_FORMAT 2u
 
 /* Makes the tables and the first rows (id, incarnation, root directory) in an empty database. */
 int schema_create(struct db *db, const struct id128 *id, struct cfs_err *err);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+
+#include "base/io.h"
 #include <time.h>
 
 #include "store/impl.h"
@@ -42,9 +45,12 @@ store_shared_new(struct store_shared **shared_out, struct cfs_err *err)
 		rc = mutex_init(&sh->flush);
 	if (rc == 0)
 		rc = mutex_init(&sh->password);
+	sh->event_fd = rc == 0 ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
+	if (rc == 0 && sh->event_fd < 0)
+		rc = errno;
 	if (rc != 0) {
 		(void)munmap(sh, sizeof(*sh));
-		return err_set_errno(err, rc, "mutexes of the store");
+		return err_set_errno(err, rc, "what processes of the store share");
 	}
 	*shared_out = sh;
 	return 0;
@@ -54,8 +60,10 @@ void
 store_shared_free(struct store_shared *sh)
 {
 	/* The mutexes are not destroyed: another process that inherited the memory may hold one. */
-	if (sh != NULL)
-		(void)munmap(sh, sizeof(*sh));
+	if (sh == NULL)
+		return;
+	fd_close(&sh->event_fd);
+	(void)munmap(sh, sizeof(*sh));
 }
 
 /*

@@ -25,8 +25,10 @@ struct store_shared;
 struct store_conf {
 	const char *
 	    path; /* the store's directory; "memory:" for one that lives in this process alone (tests) */
-	int64_t attic_keep_ms;    /* retention of the attic, 0: keep nothing */
-	uint64_t attic_max_bytes; /* over this the oldest give way; 0: no limit */
+	int64_t attic_keep_ms;     /* retention of the attic, 0: keep nothing */
+	uint64_t attic_max_bytes;  /* over this the oldest give way; 0: no limit */
+	int64_t events_keep_ms;    /* retention of events, 0: no limit of time */
+	uint64_t events_max_bytes; /* over about this much the oldest give way; 0: no limit */
 	uint64_t
 	    min_free_bytes; /* below this much free disk, changes that add content get CFS_ENOSPC */
 };

@@ -12,6 +12,7 @@ forget(struct store *s)
 	memset(&s->usage, 0, sizeof(s->usage));
 	memset(&s->usage_saved, 0, sizeof(s->usage_saved));
 	s->path_dir = 0;
+	s->last_event = 0;
 }
 
 int
@@ -74,6 +75,7 @@ store_commit(struct store *s, uint64_t *commit_out, struct cfs_err *err)
 	}
 	*commit_out = atomic_fetch_add(&s->shared->committed, 1) + 1;
 	s->numbers_fresh = false;
+	events_published(s);
 	forget(s);
 	shared_unlock_write(s->shared);
 	return 0;

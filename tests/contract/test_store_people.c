@@ -223,7 +223,7 @@ downloads_are_told_to_the_owner_until_seen(void **state)
 	assert_int_equal(events_add(t->s, &own, NULL), 0);
 	(void)st_commit(t);
 	assert_int_equal(count_events(t, &t->a, EVENTS_MINE, &s), 1);
-	assert_int_equal(s.last.bytes, 20);
+	assert_int_equal(s.last.bytes, 10);
 	assert_true(s.last.complete);
 	first = s.last.id;
 	assert_int_equal(count_events(t, &t->a, EVENTS_MINE | EVENTS_UNSEEN, &s), 1);

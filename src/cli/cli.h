@@ -39,6 +39,7 @@ struct cli_conn {
 	char *key;  /* profile name or URL up to the path; "" for the default */
 	char *host; /* as the profile has it, for the prompt */
 	struct cfs *c;
+	bool beside; /* the second one for its key, see remote_follow() */
 	struct cli_conn *next;
 };
 

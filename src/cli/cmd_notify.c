@@ -1,19 +1,29 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <stdlib.h>
-
-#include "base/time.h"
 #include "cli/commands.h"
+#include "cli/event_text.h"
 #include "cli/notices.h"
-#include "cli/output.h"
 #include "cli/remote.h"
 
-/* notify: who downloaded my files, until seen. */
+/* notify: who downloaded my files, until seen; with -f also those to come. */
 
-#define BATCH         256u
-#define FILTER_UNSEEN 3u
+#define BATCH 256u
+
+struct notify_values {
+	bool follow;
+};
+
+const struct arg_opt notify_opts[] = {
+    {.short_name = 'f',
+     .long_name = "follow",
+     .kind = ARG_FLAG,
+     .offset = offsetof(struct notify_values, follow),
+     .help = "wait for more, until interrupted"},
+};
+const size_t notify_n_opts = sizeof notify_opts / sizeof *notify_opts;
 
 struct notices {
 	struct cli *cli;
+	struct cfs *c;
 	FILE *f;
 	unsigned count;
 };
@@ -22,57 +32,71 @@ static int
 print_notice(void *arg, const struct cfs_event *e)
 {
 	struct notices *n = arg;
-	char time[TIME_SIZE], local[32], *path, *device;
 
 	n->count++;
-	if (n->cli->opt.json) {
-		json_t *o = json_object();
-
-		json_object_set_new(o, "id", json_integer((json_int_t)e->id));
-		json_object_set_new(o, "time", json_string(time_format(time, e->time_ns, 9)));
-		json_object_set_new(o, "event", json_string("download"));
-		out_json_name(o, "user", e->user);
-		out_json_name(o, "device", e->device);
-		out_json_name(o, "peer", e->peer);
-		out_json_name(o, "path", e->path);
-		json_object_set_new(o, "version", json_integer((json_int_t)e->version));
-		json_object_set_new(o, "bytes", json_integer((json_int_t)e->bytes));
-		json_object_set_new(o, "complete", json_boolean(e->complete));
-		json_dumpf(o, n->f, JSON_COMPACT);
-		fputc('\n', n->f);
-		json_decref(o);
-		return 0;
-	}
-	out_time(local, sizeof local, e->time_ns);
-	path = out_escape(e->path);
-	device = out_escape(e->device);
-	fprintf(n->f, "%s  %s %s %s (from %s%s%s)\n", local, e->user,
-		e->complete ? "downloaded" : "opened", path != NULL ? path : "", e->peer,
-		device != NULL && *device != '\0' ? ", " : "", device != NULL ? device : "");
-	free(path);
-	free(device);
+	event_print(n->cli, n->f, e, true);
 	return 0;
 }
 
 int
-notices_print(struct cli *cli, struct cfs *c, FILE *f, unsigned *count_out, struct cfs_err *err)
+notices_print(struct cli *cli, struct cfs *c, FILE *f, uint64_t *upto_out, struct cfs_err *err)
 {
-	struct notices n = {.cli = cli, .f = f};
+	struct notices n = {.cli = cli, .c = c, .f = f};
 	uint64_t since = 0, last = 0;
 	unsigned before;
 	int rc;
 
 	do {
 		before = n.count;
-		rc = cfs_events(c, since, BATCH, FILTER_UNSEEN, print_notice, &n, &last, err);
+		rc = cfs_events(c, since, BATCH, CFS_EVENTS_RECEIPTS | CFS_EVENTS_UNSEEN,
+				print_notice, &n, &last, err);
 		since = last;
 	} while (rc == 0 && n.count - before == BATCH);
 	/* Only what was really printed is marked. */
 	if (rc == 0 && n.count > 0 && fflush(f) == 0) {
 		rc = cfs_events_seen(c, last, err);
 	}
-	if (count_out != NULL) {
-		*count_out = n.count;
+	if (upto_out != NULL) {
+		*upto_out = last;
+	}
+	return rc;
+}
+
+/* A push was printed whole. The subscription ends where nobody reads any more. */
+static int
+caught_up(void *arg, uint64_t upto, uint64_t newest)
+{
+	struct notices *n = arg;
+	struct cfs_err err = CFS_ERR_INIT;
+	int rc;
+
+	(void)newest;
+	if (n->count == 0) {
+		return 0;
+	}
+	rc = fflush(n->f) == 0 ? cfs_events_seen(n->c, upto, &err) : 0;
+	n->count = 0;
+	/* Marking can wait for the next time; not so the end of the output. */
+	return rc == 0 ? cli_check(n->cli, &err) : 0;
+}
+
+static int
+follow(struct cli *cli, struct cfs *c, uint64_t since, struct cfs_err *err)
+{
+	struct notices n = {.cli = cli, .c = c, .f = cli->out};
+	struct cfs_subscription *sub;
+	struct cfs_subscribe how = {
+	    .since = since,
+	    .filter = CFS_EVENTS_RECEIPTS | CFS_EVENTS_UNSEEN,
+	    .event = print_notice,
+	    .caught_up = caught_up,
+	    .arg = &n,
+	};
+	int rc = cfs_subscribe(c, &how, &sub, NULL, err);
+
+	if (rc == 0) {
+		rc = cfs_subscription_wait(sub, err);
+		cfs_unsubscribe(sub);
 	}
 	return rc;
 }
@@ -80,16 +104,25 @@ notices_print(struct cli *cli, struct cfs *c, FILE *f, unsigned *count_out, stru
 int
 cmd_notify(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 {
+	struct notify_values o = {0};
 	const struct cli_args args = {
 	    .name = "notify",
-	    .synopsis = "",
+	    .synopsis = "[-f]",
 	    .summary = "List downloads of your files by others that you have not seen yet.",
+	    .opts = notify_opts,
+	    .n_opts = notify_n_opts,
+	    .values = &o,
 	};
+	uint64_t upto;
 	struct cfs *c;
 	int first, rc = cli_args(cli, &args, argc, argv, &first, err);
 
 	if (rc != 0 || (rc = remote_default(cli, &c, err)) != 0) {
 		return rc;
 	}
-	return notices_print(cli, c, cli->out, NULL, err);
+	rc = notices_print(cli, c, cli->out, &upto, err);
+	if (rc == 0 && o.follow && (rc = remote_follow(cli, &c, err)) == 0) {
+		rc = follow(cli, c, upto, err);
+	}
+	return rc;
 }

@@ -6,9 +6,8 @@
 
 /*
  * Prints the downloads of the caller's files that were not seen yet on f, one line or JSON object each, and marks them seen.
- * *count_out (may be NULL): how many.
+ * *upto_out (may be NULL): the number to go on from.
  */
-int notices_print(struct cli *cli, struct cfs *c, FILE *f, unsigned *count_out,
-		  struct cfs_err *err);
+int notices_print(struct cli *cli, struct cfs *c, FILE *f, uint64_t *upto_out, struct cfs_err *err);
 
 #endif

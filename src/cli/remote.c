@@ -109,15 +109,15 @@ conn_free(struct cli_conn *conn)
 	free(conn);
 }
 
-/* The connection for a key ("", "name:", "cfs://…"), made when it is first asked for. */
+/* The connection for a key ("", "name:", "cfs://…"), made when it is first asked for; or the one beside it. */
 static int
-connection(struct cli *cli, const char *key, struct cfs **out, struct cfs_err *err)
+connection(struct cli *cli, const char *key, bool beside, struct cfs **out, struct cfs_err *err)
 {
 	struct cli_conn *conn;
 	int rc;
 
 	for (conn = cli->conns; conn != NULL; conn = conn->next) {
-		if (strcmp(conn->key, key) == 0) {
+		if (conn->beside == beside && strcmp(conn->key, key) == 0) {
 			*out = conn->c;
 			return 0;
 		}
@@ -127,6 +127,7 @@ connection(struct cli *cli, const char *key, struct cfs **out, struct cfs_err *e
 		free(conn);
 		return err_code(err, CFS_ENOMEM);
 	}
+	conn->beside = beside;
 	rc = dial(cli, conn, err);
 	if (rc != 0) {
 		conn_free(conn);
@@ -141,7 +142,21 @@ connection(struct cli *cli, const char *key, struct cfs **out, struct cfs_err *e
 int
 remote_default(struct cli *cli, struct cfs **out, struct cfs_err *err)
 {
-	return connection(cli, "", out, err);
+	return connection(cli, "", false, out, err);
+}
+
+int
+remote_follow(struct cli *cli, struct cfs **c, struct cfs_err *err)
+{
+	const struct cli_conn *conn = cli->conns;
+
+	if (!cli->shell) {
+		return 0;
+	}
+	while (conn->c != *c) {
+		conn = conn->next;
+	}
+	return connection(cli, conn->key, true, c, err);
 }
 
 const char *
@@ -189,7 +204,7 @@ remote_open(struct cli *cli, const char *arg, struct remote *out, struct cfs_err
 	if (out->prefix == NULL) {
 		return err_code(err, CFS_ENOMEM);
 	}
-	rc = connection(cli, out->prefix, &out->c, err);
+	rc = connection(cli, out->prefix, false, &out->c, err);
 	if (rc != 0) {
 		goto out;
 	}

@@ -30,6 +30,12 @@ void remote_fini(struct remote *r);
 /* The connection of the default profile (or --profile), made at the first call. */
 int remote_default(struct cli *cli, struct cfs **out, struct cfs_err *err);
 
+/*
+ * The connection for a command that follows events on the server of *c: another one in a shell, whose own has a
+ * subscription already.
+ */
+int remote_follow(struct cli *cli, struct cfs **c, struct cfs_err *err);
+
 /* The host that a connection goes to, as its profile has it. */
 const char *remote_host(const struct cli *cli, const struct cfs *c);
 

@@ -9,9 +9,10 @@
 
 struct shell {
 	struct cli *cli;
-	int last;      /* exit code of the last command */
-	bool done;     /* exit was asked for */
-	char *history; /* the file of an interactive shell, or NULL */
+	int last;                      /* exit code of the last command */
+	bool done;                     /* exit was asked for */
+	char *history;                 /* the file of an interactive shell, or NULL */
+	struct shell_notices *notices; /* pushed to the terminal; NULL: none */
 };
 
 /* Runs one line: a built-in, a command of `cfs`, or !local. Sets sh->last. */

@@ -19,6 +19,7 @@
 #include "cli/output.h"
 #include "cli/remote.h"
 #include "cli/shell.h"
+#include "cli/shell_notices.h"
 
 #define HISTORY_MAX 2000
 
@@ -242,19 +243,64 @@ make_prompt(struct shell *sh, char *buf, size_t size)
 
 static void on_line(char *line);
 
+/* What was pushed goes to f; it is marked seen once it is there. */
+static void
+print_pushed(struct shell *sh, FILE *f)
+{
+	struct cfs_err err = CFS_ERR_INIT;
+	struct cfs *c;
+	uint64_t upto;
+	char *text = shell_notices_take(sh->notices, &upto);
+
+	if (text != NULL && fputs(text, f) != EOF && fflush(f) == 0 &&
+	    remote_default(sh->cli, &c, &err) == 0) {
+		cfs_events_seen_later(c, upto);
+	}
+	free(text);
+}
+
+/* What came while nobody was here, and from then on what is pushed. */
+static void
+catch_up(struct shell *sh)
+{
+	struct cfs_err err = CFS_ERR_INIT;
+	struct cfs *c;
+	uint64_t upto;
+
+	if (sh->notices != NULL && shell_notices_ended(sh->notices)) {
+		shell_notices_end(sh->notices);
+		sh->notices = NULL;
+	}
+	if (sh->notices != NULL) {
+		print_pushed(sh, sh->cli->out);
+	} else if (remote_default(sh->cli, &c, &err) == 0 &&
+		   notices_print(sh->cli, c, sh->cli->out, &upto, &err) == 0) {
+		fflush(sh->cli->out);
+		/* Without pushes each prompt asks. */
+		(void)shell_notices_begin(sh->cli, c, upto, &sh->notices, &err);
+	}
+}
+
+/* Above the prompt: the line that is being typed goes away, and comes back below. */
+static void
+print_above(struct shell *sh)
+{
+	rl_clear_visible_line();
+	print_pushed(sh, rl_outstream);
+	rl_on_new_line();
+	rl_redisplay();
+}
+
 /* What happened meanwhile, then the prompt. */
 static void
 prompt_again(struct shell *sh)
 {
 	char prompt[600];
-	struct cfs_err err = CFS_ERR_INIT;
-	struct cfs *c;
 
 	interrupt_begin();
 	/* While the server cannot be reached, the prompt does not wait for it once more. */
-	if (sh->last != err_exit_code(CFS_ENET) && remote_default(sh->cli, &c, &err) == 0) {
-		notices_print(sh->cli, c, sh->cli->out, NULL, &err);
-		fflush(sh->cli->out);
+	if (sh->last != err_exit_code(CFS_ENET)) {
+		catch_up(sh);
 	}
 	make_prompt(sh, prompt, sizeof prompt);
 	interrupt_end();
@@ -299,9 +345,10 @@ drop_line(void)
 void
 shell_interactive(struct shell *sh)
 {
-	struct pollfd fds[2] = {
+	struct pollfd fds[3] = {
 	    {.fd = STDIN_FILENO, .events = POLLIN},
 	    {.fd = interrupt_fd(), .events = POLLIN},
+	    {.events = POLLIN},
 	};
 
 	shell_completion_install(sh);
@@ -312,7 +359,8 @@ shell_interactive(struct shell *sh)
 	}
 	prompt_again(sh);
 	while (!sh->done && interrupt_ended() == 0) {
-		if (poll(fds, 2, -1) < 0 && errno != EINTR) {
+		fds[2].fd = shell_notices_fd(sh->notices);
+		if (poll(fds, 3, -1) < 0 && errno != EINTR) {
 			break;
 		}
 		if (fds[1].revents != 0 && interrupt_ended() == 0) {
@@ -320,10 +368,14 @@ shell_interactive(struct shell *sh)
 		}
 		if (fds[0].revents != 0) {
 			rl_callback_read_char();
+		} else if (fds[2].revents != 0) {
+			print_above(sh);
 		}
-		fds[0].revents = fds[1].revents = 0;
+		fds[0].revents = fds[1].revents = fds[2].revents = 0;
 	}
 	rl_callback_handler_remove();
+	shell_notices_end(sh->notices);
+	sh->notices = NULL;
 	free(sh->history);
 	sh->history = NULL;
 }

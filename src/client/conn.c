@@ -244,6 +244,12 @@ follow(struct cfs *c, struct waiter *w)
 	pthread_cond_timedwait(&w->cond, &c->lock, &until);
 }
 
+static bool
+may_take_lead(const struct cfs *c, const struct waiter *w)
+{
+	return !c->dialling && (c->leader == &c->background || (c->leader->patient && !w->patient));
+}
+
 int
 conn_wait(struct cfs *c, struct waiter *w, struct cfs_err *err)
 {
@@ -261,7 +267,7 @@ conn_wait(struct cfs *c, struct waiter *w, struct cfs_err *err)
 			rc = err_code(err, CFS_ECANCELED);
 			break;
 		}
-		if (c->leader == NULL || (c->leader == &c->background && !c->dialling))
+		if (c->leader == NULL || may_take_lead(c, w))
 			c->leader = w;
 		if (c->leader == w)
 			conn_lead(c, w);

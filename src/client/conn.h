@@ -41,6 +41,8 @@ struct waiter {
 	int fd; /* also awaited: ready() is asked again when it becomes readable; -1: none */
 	bool
 	    eager; /* goes on at its first news; else all answers that are there are handled first */
+	bool
+	    patient; /* waits for what nobody is in a hurry for: whoever comes takes the lead from it */
 	unsigned interrupts; /* c->interrupts from which on an interruption counts */
 	pthread_cond_t cond;
 	struct waiter *next, **prev;
@@ -59,6 +61,9 @@ struct cfs {
 	struct cfs_identity who;
 	uint32_t max_frame;
 	uint32_t heartbeat_ms;
+
+	struct cfs_subscription *sub; /* NULL: none */
+	uint64_t lines;               /* made so far */
 
 	/* the line; link.stream NULL: down */
 	struct dialer *dialer;

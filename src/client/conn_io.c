@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "client/call.h"
 #include "client/conn.h"
+#include "client/subscribe.h"
 #include "proto/codec.h"
 #include "proto/frame.h"
 
@@ -343,6 +344,9 @@ rx_push(struct cfs *c, const struct frame *f)
 			k->done = call_free_locked;
 			conn_submit(c, k);
 		}
+	} else if (f->op == OP_NOTICE || f->op == OP_OVERFLOW) {
+		if (c->sub != NULL)
+			subscription_push(c->sub, f);
 	} else if (f->op == OP_GOODBYE && frame_decode(f, &bye, NULL, NULL) == 0) {
 		err_set(&why, CFS_ENET, "the server said goodbye: %.*s", STR_ARGS(bye.reason));
 		c->lost = why;

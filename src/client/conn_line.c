@@ -203,6 +203,7 @@ conn_redial(struct cfs *c)
 		return;
 	}
 	c->link = link;
+	c->lines++;
 	c->last_number = max_u64(c->last_number, link.last_number);
 	c->rx_ns = c->rx_useful_ns = c->tx_ns = now_mono_ns();
 	c->dial_count = 0;
@@ -260,7 +261,7 @@ conn_expire(struct cfs *c)
 	uint64_t now = now_mono_ns();
 	uint64_t timeout = (uint64_t)c->options.timeout_ms * (uint64_t)NS_PER_MS;
 	struct cfs_err why;
-	int next_ms = 250;
+	int next_ms = c->flying.first != NULL ? 250 : 2000;
 
 	if (now < c->expire_ns)
 		return next_ms;
@@ -274,8 +275,10 @@ conn_expire(struct cfs *c)
 		call_finish(k, CFS_ETIMEDOUT, &why);
 		next_ms = 0;
 	}
-	if (c->flying.first != NULL && c->link.stream != NULL) {
-		uint64_t quiet_since = max_u64(c->rx_ns, c->flying.first->sent_ns);
+	/* A subscription has no request under way, and yet must notice a server that is gone. */
+	if ((c->flying.first != NULL || c->sub != NULL) && c->link.stream != NULL) {
+		uint64_t asked = c->flying.first != NULL ? c->flying.first->sent_ns : 0;
+		uint64_t quiet_since = max_u64(c->rx_ns, asked);
 		uint64_t quiet = now > quiet_since ? now - quiet_since : 0;
 
 		if (quiet > SILENT_AFTER_NS(timeout)) {

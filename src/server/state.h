@@ -122,12 +122,14 @@ struct reads {
 struct watch {
 	bool on;
 	bool behind;       /* more is in the table than was read */
+	bool fresh;        /* it was not yet told that it has all there is */
 	int epoll_fd;      /* -1: not listening */
 	uint32_t filter;   /* enum event_filter */
 	uint32_t kinds;    /* bits, 0 all */
 	struct list paths; /* of m_path, in paths_bytes */
 	struct buf paths_bytes;
 	struct buf list; /* of the push being made */
+	uint64_t told;   /* where the last push ended */
 	uint64_t cursor; /* read up to here */
 	uint64_t pushes, acked;
 	uint64_t rest_until; /* not to be read before */

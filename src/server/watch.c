@@ -87,9 +87,10 @@ watch_begin(struct session *s, const struct m_subscribe_req *req, uint64_t *sinc
 	w->filter = req->filter;
 	w->kinds = req->kinds;
 	*since_out = req->since == UINT64_MAX ? *newest_out : req->since;
-	w->cursor = *since_out;
-	w->behind = w->cursor < *newest_out;
+	w->cursor = w->told = *since_out;
+	w->behind = w->fresh = true;
 	w->rest_until = 0;
+	w->acked = w->pushes;
 	w->pushed_ns = now_mono_ns();
 	w->on = true;
 	return 0;
@@ -208,15 +209,16 @@ push(struct session *s, unsigned op, const struct msg_desc *desc, const void *me
 }
 
 static void
-push_notices(struct session *s, uint64_t before, struct list notices)
+push_notices(struct session *s, struct list notices)
 {
 	struct m_notice_push m = {
 	    .push = ++s->watch.pushes,
-	    .before = before,
+	    .before = s->watch.told,
 	    .upto = s->watch.cursor,
 	    .notices = notices,
 	};
 
+	s->watch.told = s->watch.cursor;
 	push(s, OP_NOTICE, &msg_notice_push, &m);
 }
 
@@ -254,8 +256,9 @@ push_events(struct session *s, struct cfs_err *err)
 	if (rc)
 		return rc;
 	w->behind = c.looked_at == PUSH_EVENTS || c.notices.len > PUSH_BYTES;
-	if (c.notices.count > 0)
-		push_notices(s, before, c.notices);
+	if (c.notices.count > 0 || (w->fresh && !w->behind))
+		push_notices(s, c.notices);
+	w->fresh = w->fresh && w->behind;
 	return 0;
 }
 
@@ -279,5 +282,5 @@ watch_run(struct session *s)
 		w->rest_until = w->behind ? 0 : now + min_u64(took * REST_FACTOR, REST_MAX_NS);
 	}
 	if (now >= w->pushed_ns + beat_ns(s))
-		push_notices(s, w->cursor, (struct list){0});
+		push_notices(s, (struct list){0});
 }

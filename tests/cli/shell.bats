@@ -151,22 +151,41 @@ setup() {
 	[ -z "$(as alice cfs ls)" ]
 }
 
-@test "notices of downloads stand before the next prompt, once" {
+@test "a notice stands above the half-typed line, which stays whole; seen once" {
 	require_pty
 	new_user bob
 	echo x | as alice cfs put - shown
 	pty alice <<-END
 		spawn cfs shell
 		want {~> \$}
+		send "mkdir half-ty"
+		want {half-ty}
 		exec env HOME=$T/home/bob XDG_CONFIG_HOME=$T/home/bob/.config cfs get /alice/shown $T/got
-		type "pwd"
-		want {/alice\r\n.*bob downloaded /alice/shown.*~> \$}
+		# The line goes away, the notice is a line of its own, and prompt and line are there again.
+		want {bob downloaded /alice/shown[^\n]*\n[^\n]*~> mkdir half-ty}
+		send "ped\r"
+		want {~> \$}
 		type "pwd"
 		expect {
 			-re {bob downloaded} { exit 96 }
 			-re {/alice\r\n.*~> \$} {}
 			timeout { exit 97 }
 		}
+		type "exit"
+		exit [ended]
+	END
+	[ "$(as alice cfs ls)" = $'half-typed\nshown' ]
+	[ -z "$(as alice cfs notify)" ]
+}
+
+@test "who was away is told at the next sign-in" {
+	require_pty
+	new_user bob
+	echo x | as alice cfs put - shown
+	as bob cfs get /alice/shown got
+	pty alice <<-'END'
+		spawn cfs shell
+		want {bob downloaded /alice/shown.*~> $}
 		type "exit"
 		exit [ended]
 	END

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+
+#include "cli/commands.h"
+#include "cli/event_text.h"
+#include "cli/hooks.h"
+#include "cli/output.h"
+#include "cli/remote.h"
+
+/* watch: events as they happen, printed or handed to a program. */
+
+struct watch_values {
+	int64_t since, count, jobs;
+	const char *exec;
+	bool no_follow;
+};
+
+const struct arg_opt watch_opts[] = {
+    {.short_name = 's',
+     .long_name = "since",
+     .kind = ARG_INT,
+     .offset = offsetof(struct watch_values, since),
+     .arg_name = "N",
+     .help = "also those that happened after event N; 0 all that are kept",
+     .min = 0,
+     .max = INT64_MAX},
+    {.short_name = 'c',
+     .long_name = "count",
+     .kind = ARG_INT,
+     .offset = offsetof(struct watch_values, count),
+     .arg_name = "N",
+     .help = "end after N events",
+     .min = 1,
+     .max = INT64_MAX},
+    {.long_name = "no-follow",
+     .kind = ARG_FLAG,
+     .offset = offsetof(struct watch_values, no_follow),
+     .help = "end when all that has happened was told"},
+    {.short_name = 'x',
+     .long_name = "exec",
+     .kind = ARG_STRING,
+     .offset = offsetof(struct watch_values, exec),
+     .arg_name = "COMMAND",
+     .help = "run COMMAND for each event, which stands in CFS_EVENT_…, and wait for it"},
+    {.short_name = 'j',
+     .long_name = "jobs",
+     .kind = ARG_INT,
+     .offset = offsetof(struct watch_values, jobs),
+     .arg_name = "N",
+     .help = "at most N commands at once (1: one after the other, in order)",
+     .min = 1,
+     .max = 256},
+};
+const size_t watch_n_opts = sizeof watch_opts / sizeof *watch_opts;
+
+/* What ended the subscription from inside. */
+#define ENOUGH 1
+
+struct watch {
+	struct cli *cli;
+	struct watch_values o;
+	struct hooks *hooks;
+	struct cfs_err err; /* of a callback */
+	int64_t told;
+	uint64_t newest; /* when it began */
+};
+
+static void
+hook_failed(void *arg, const char *text)
+{
+	struct watch *w = arg;
+
+	cli_item_failed(w->cli, "watch", w->o.exec, CFS_EFAIL, text);
+}
+
+static int
+on_event(void *arg, const struct cfs_event *e)
+{
+	struct watch *w = arg;
+	int rc = 0;
+
+	if (w->hooks != NULL) {
+		rc = hooks_run(w->hooks, e, hook_failed, w, &w->err);
+	} else {
+		event_print(w->cli, w->cli->out, e, false);
+	}
+	w->told++;
+	return rc == 0 && w->told == w->o.count ? ENOUGH : rc;
+}
+
+static int
+on_caught_up(void *arg, uint64_t upto, uint64_t newest)
+{
+	struct watch *w = arg;
+	int rc;
+
+	(void)newest;
+	fflush(w->cli->out);
+	rc = cli_check(w->cli, &w->err);
+	return rc == 0 && w->o.no_follow && upto >= w->newest ? ENOUGH : rc;
+}
+
+static int
+on_overflow(void *arg, uint64_t since, uint64_t gone)
+{
+	struct watch *w = arg;
+
+	if (w->cli->opt.json && w->hooks == NULL) {
+		json_t *o = json_object();
+
+		json_object_set_new(o, "event", json_string("overflow"));
+		json_object_set_new(o, "since", json_integer((json_int_t)since));
+		json_object_set_new(o, "gone", json_integer((json_int_t)gone));
+		out_json(w->cli, o);
+	}
+	cli_note(w->cli, "events between %llu and %llu are kept no more: some were missed",
+		 (unsigned long long)since, (unsigned long long)gone);
+	return 0;
+}
+
+/* Paths of one server, without the slash of the root: NULL-terminated. */
+struct paths {
+	struct remote *remotes;
+	const char **v;
+	size_t n;
+};
+
+static void
+paths_fini(struct paths *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		remote_fini(&p->remotes[i]);
+	}
+	free(p->remotes);
+	free(p->v);
+}
+
+static int
+take_paths(struct cli *cli, size_t n, char **argv, struct paths *p, struct cfs **c,
+	   struct cfs_err *err)
+{
+	int rc;
+
+	*p = (struct paths){
+	    .remotes = calloc(n + 1, sizeof *p->remotes),
+	    .v = calloc(n + 1, sizeof *p->v),
+	};
+	if (p->remotes == NULL || p->v == NULL) {
+		return err_code(err, CFS_ENOMEM);
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct remote *r = &p->remotes[i];
+
+		rc = remote_open(cli, argv[i], r, err);
+		if (rc != 0) {
+			return rc;
+		}
+		p->v[p->n++] = r->path[1] == '\0' ? "" : r->path;
+		if (r->c != p->remotes[0].c) {
+			return cli_usage("watch", err, "the paths are on different servers");
+		}
+	}
+	*c = p->remotes[0].c;
+	return n > 0 ? 0 : remote_default(cli, c, err);
+}
+
+static int
+run(struct watch *w, struct cfs *c, const struct paths *paths, struct cfs_err *err)
+{
+	struct cfs_subscription *sub;
+	struct cfs_subscribe how = {
+	    .since = w->o.since < 0 ? CFS_SINCE_NOW : (uint64_t)w->o.since,
+	    .filter = CFS_EVENTS_VISIBLE,
+	    .paths = paths->v,
+	    .path_count = paths->n,
+	    .event = on_event,
+	    .caught_up = on_caught_up,
+	    .overflow = on_overflow,
+	    .arg = w,
+	};
+	int rc = cfs_subscribe(c, &how, &sub, &w->newest, err);
+
+	if (rc != 0) {
+		return rc;
+	}
+	rc = cfs_subscription_wait(sub, err);
+	cfs_unsubscribe(sub);
+	if (w->hooks != NULL) {
+		hooks_wait(w->hooks, hook_failed, w);
+	}
+	if (rc < 0 && w->err.text[0] != '\0') {
+		*err = w->err;
+	}
+	/* Hooks that failed were told of; otherwise there is no success without all of them. */
+	return rc == ENOUGH ? cli_outcome(w->cli, err) : rc;
+}
+
+int
+cmd_watch(struct cli *cli, int argc, char **argv, struct cfs_err *err)
+{
+	struct watch w = {
+	    .cli = cli, .o = {.since = -1, .jobs = 1}, .err = CFS_ERR_INIT, .newest = UINT64_MAX};
+	const struct cli_args args = {
+	    .name = "watch",
+	    .synopsis = "[--since N] [--exec COMMAND [-j N]] [PATH...]",
+	    .summary = "Tell what happens to files: everywhere, or to PATHs and below them.",
+	    .opts = watch_opts,
+	    .n_opts = watch_n_opts,
+	    .values = &w.o,
+	    .max_args = -1,
+	};
+	struct paths paths = {0};
+	struct cfs *c = NULL;
+	int first, rc = cli_args(cli, &args, argc, argv, &first, err);
+
+	if (rc != 0) {
+		return rc;
+	}
+	if (w.o.exec != NULL) {
+		rc = hooks_new(w.o.exec, (unsigned)w.o.jobs, &w.hooks, err);
+	}
+	if (rc == 0) {
+		rc = take_paths(cli, (size_t)(argc - first), argv + first, &paths, &c, err);
+	}
+	if (rc == 0) {
+		rc = remote_follow(cli, &c, err);
+	}
+	if (rc == 0) {
+		rc = run(&w, c, &paths, err);
+	}
+	paths_fini(&paths);
+	hooks_free(w.hooks);
+	return rc;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/event_text.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/output.h"
+
+const char *
+event_kind(const struct cfs_event *e)
+{
+	switch (e->kind) {
+	case CFS_EVENT_DOWNLOAD:
+		return "download";
+	case CFS_EVENT_CHANGE:
+		return "change";
+	case CFS_EVENT_SIGNIN:
+		return "signin";
+	case CFS_EVENT_REFUSED:
+		return "refused";
+	case CFS_EVENT_ADMIN:
+		return "admin";
+	default:
+		return "other";
+	}
+}
+
+const char *
+event_verb(char buf[32], const struct cfs_event *e)
+{
+	size_t i = 0;
+
+	if (e->kind == CFS_EVENT_DOWNLOAD) {
+		return e->complete ? "download" : "open";
+	}
+	for (const char *name = cfs_op_name(e->op); name[i] != '\0' && i < 31; i++) {
+		buf[i] = (char)tolower((unsigned char)name[i]);
+	}
+	buf[i] = '\0';
+	return buf;
+}
+
+static void
+print_json(FILE *f, const struct cfs_event *e)
+{
+	char verb[32];
+	json_t *o = json_object();
+
+	json_object_set_new(o, "id", json_integer((json_int_t)e->id));
+	out_json_time(o, "time", e->time_ns);
+	json_object_set_new(o, "event", json_string(event_kind(e)));
+	json_object_set_new(o, "op", json_string(event_verb(verb, e)));
+	out_json_name(o, "user", e->user);
+	out_json_name(o, "device", e->device);
+	out_json_name(o, "peer", e->peer);
+	out_json_name(o, "path", e->path);
+	if (e->target[0] != '\0') {
+		out_json_name(o, "target", e->target);
+	}
+	json_object_set_new(o, "ino", json_integer((json_int_t)e->ino));
+	json_object_set_new(o, "version", json_integer((json_int_t)e->version));
+	json_object_set_new(o, "bytes", json_integer((json_int_t)e->bytes));
+	json_object_set_new(o, "duration_us", json_integer((json_int_t)e->duration_us));
+	json_object_set_new(o, "result",
+			    json_string(e->result == 0 ? "done" : err_name(e->result)));
+	if (e->kind == CFS_EVENT_DOWNLOAD) {
+		json_object_set_new(o, "complete", json_boolean(e->complete));
+		json_object_set_new(o, "seen", json_boolean(e->seen));
+	}
+	json_dumpf(o, f, JSON_COMPACT);
+	fputc('\n', f);
+	json_decref(o);
+}
+
+static void
+print_receipt(FILE *f, const char *time, const struct cfs_event *e, const char *path,
+	      const char *device)
+{
+	fprintf(f, "%s  %s %s %s (from %s%s%s)\n", time, e->user,
+		e->complete ? "downloaded" : "opened", path, e->peer, *device != '\0' ? ", " : "",
+		device);
+}
+
+static void
+print_line(FILE *f, const char *time, const struct cfs_event *e, const char *path)
+{
+	char verb[32], size[32];
+	char *target = out_escape(e->target), *user = out_escape(e->user);
+
+	fprintf(f, "%s  %llu  %s  %s", time, (unsigned long long)e->id, user != NULL ? user : "",
+		event_verb(verb, e));
+	if (*path != '\0') {
+		fprintf(f, "  %s", path);
+	}
+	if (target != NULL && *target != '\0') {
+		fprintf(f, " -> %s", target);
+	}
+	if (e->bytes > 0) {
+		out_size(size, sizeof size, e->bytes, true);
+		fprintf(f, " (%s)", size);
+	}
+	if (e->result != 0) {
+		fprintf(f, ": %s", err_text(e->result));
+	}
+	fputc('\n', f);
+	free(target);
+	free(user);
+}
+
+void
+event_print(const struct cli *cli, FILE *f, const struct cfs_event *e, bool receipt)
+{
+	char time[32], *path, *device;
+
+	if (cli->opt.json) {
+		print_json(f, e);
+		return;
+	}
+	out_time(time, sizeof time, e->time_ns);
+	path = out_escape(e->path);
+	device = out_escape(e->device);
+	if (path != NULL && device != NULL && receipt) {
+		print_receipt(f, time, e, path, device);
+	} else if (path != NULL) {
+		print_line(f, time, e, path);
+	}
+	free(path);
+	free(device);
+}

@@ -1,0 +1,142 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# cfs watch, notify -f, receipts, who-has: what happened, told once to everybody who may know.
+
+load ../lib/cfs
+
+setup() {
+	test_begin
+	start_server
+	new_user alice
+}
+
+# Waits until file $1 has at least $2 lines.
+have_lines() {
+	wait_until 10 eval "[ \"\$(wc -l <'$1')\" -ge $2 ]"
+}
+
+# follow NAME FILE COMMAND…: runs it in the background; $FOLLOWER is its process.
+follow() {
+	local name=$1 file=$2
+	shift 2
+	as "$name" "$@" >"$file" 3>&- &
+	wait_until 5 pgrep -P $!
+	FOLLOWER=$(pgrep -P $!)
+}
+
+@test "what happened so far, and what happens" {
+	as alice cfs mkdir docs
+	echo text | as alice cfs put - docs/a
+	as alice cfs mv docs/a docs/b
+	as alice cfs rm docs/b
+	run -0 as alice cfs watch --since 0 --no-follow docs
+	[ "${#lines[@]}" -eq 4 ]
+	[[ ${lines[0]} == *'alice  create  /alice/docs' ]]
+	[[ ${lines[1]} == *'alice  put  /alice/docs/a (5)' ]]
+	[[ ${lines[2]} == *'alice  rename  /alice/docs/a -> /alice/docs/b' ]]
+	[[ ${lines[3]} == *'alice  unlink  /alice/docs/b' ]]
+	# Only this path, and only from then on.
+	n=$(as alice cfs --json watch --since 0 --no-follow docs/a | jq -s '.[0].id')
+	run -0 as alice cfs --json watch --since "$n" --no-follow docs/a
+	[ "$(jq -r '.op + " " + .path + " " + (.target // "")' <<<"$output")" = 'rename /alice/docs/a /alice/docs/b' ]
+	# Pushed.
+	follow alice seen cfs watch --since 0 --count 6 docs
+	have_lines seen 4
+	as alice cfs touch docs/c
+	as alice cfs rm docs/c
+	wait_until 10 eval "! kill -0 $FOLLOWER"
+	[[ $(tail -n 2 seen) == *'create  /alice/docs/c'*'unlink  /alice/docs/c' ]]
+}
+
+@test "--exec has the facts in its environment, runs no shell, and is waited for" {
+	cat >hook <<-'END'
+		#!/bin/sh
+		[ -e busy ] && echo "two at once" >>log
+		: >busy
+		echo "$CFS_EVENT_KIND $CFS_EVENT_OP $CFS_EVENT_USER $CFS_EVENT_BYTES $CFS_EVENT_PATH $*" >>log
+		rm busy
+	END
+	chmod +x hook
+	echo 123 | as alice cfs put - '$(touch broken)'
+	echo 1 | as alice cfs put - plain
+	as alice cfs watch --since 0 --no-follow --exec "./hook 'one arg' two" '$(touch broken)' plain
+	[ "$(cat log)" = $'change put alice 4 /alice/$(touch broken) one arg two\nchange put alice 2 /alice/plain one arg two' ]
+	[ ! -e broken ]
+	run -1 as alice cfs watch --since 0 --no-follow --exec false plain
+	[[ $output == *'ended with 1'* ]]
+	run -3 as alice cfs watch --since 0 --no-follow --exec ./nothing plain
+}
+
+@test "killed, started again with --since, across a restart of the server: every event exactly once" {
+	cat >hook <<-'END'
+		#!/bin/sh
+		echo "$CFS_EVENT_ID $CFS_EVENT_PATH" >>log
+	END
+	chmod +x hook
+	: >log
+	watch() {
+		follow alice out cfs watch --since "$(tail -n 1 log | grep -o '^[0-9]*' || echo 0)" --exec ./hook f
+	}
+	as alice cfs mkdir f
+	watch
+	for i in 1 2 3 4 5; do echo "$i" | as alice cfs put - "f/$i"; done
+	have_lines log 6
+	# Killed between two events, while nothing watches more happens.
+	kill -9 "$FOLLOWER"
+	for i in 6 7 8; do echo "$i" | as alice cfs put - "f/$i"; done
+	watch
+	have_lines log 9
+	restart_server
+	for i in 9 10; do echo "$i" | as alice cfs put - "f/$i"; done
+	have_lines log 11
+	restart_server
+	echo 11 | as alice cfs put - f/11
+	have_lines log 12
+	kill "$FOLLOWER"
+	[ "$(cut -d' ' -f2 log)" = "$(printf '/alice/f\n'; printf '/alice/f/%d\n' 1 2 3 4 5 6 7 8 9 10 11)" ]
+}
+
+@test "receipts: kept until seen, on whatever device; who has what" {
+	new_user bob
+	echo one | as alice cfs put - f
+	as bob cfs get /alice/f got
+	run -0 as alice cfs receipts
+	[[ $output == '* '*'bob downloaded /alice/f'* ]]
+	run -0 as alice cfs --json receipts --unread
+	[ "$(jq -r '.path + " " + (.complete | tostring)' <<<"$output")" = '/alice/f true' ]
+	# Looking marks nothing, unless it is told to.
+	as alice cfs receipts --unread --mark-seen >/dev/null
+	[ -z "$(as alice cfs receipts --unread)" ]
+	[ -z "$(as alice cfs notify)" ]
+	[[ $(as alice cfs receipts) == '  '*'bob downloaded /alice/f'* ]]
+	run -0 as alice cfs who-has f
+	[[ $output == *'  bob on '*': has version 1, the newest' ]]
+	echo two | as alice cfs put - f
+	run -0 as alice cfs --json who-has f
+	[ "$(jq -c '[.user, .version, .current]' <<<"$output")" = '["bob",1,false]' ]
+	run -4 as bob cfs who-has /alice/f
+}
+
+@test "notify -f: pushed when it happens" {
+	new_user bob
+	echo one | as alice cfs put - f
+	echo two | as alice cfs put - g
+	as bob cfs cat /alice/f >/dev/null
+	follow alice seen cfs notify -f
+	have_lines seen 1
+	as bob cfs cat /alice/g >/dev/null
+	have_lines seen 2
+	[[ $(tail -n 1 seen) == *'bob downloaded /alice/g'* ]]
+	wait_until 10 eval '[ -z "$(as alice cfs receipts --unread)" ]'
+}
+
+@test "private trees are not watched by others" {
+	restart_server '[access]' 'default = private'
+	new_user bob
+	as alice cfs mkdir secret
+	as bob cfs mkdir mine
+	run -0 as bob cfs watch --since 0 --no-follow
+	[[ $output == */bob/mine* ]]
+	[[ $output != *secret* ]]
+}

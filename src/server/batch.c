@@ -9,6 +9,7 @@
 #include "proto/codec.h"
 #include "server/blobs.h"
 #include "server/change.h"
+#include "server/downloads.h"
 #include "server/durable.h"
 #include "server/reads.h"
 #include "server/reply.h"
@@ -40,6 +41,7 @@ batch_fini(struct batch *b)
 		struct pending_event *e = b->events;
 
 		b->events = e->next;
+		receipt_fini(&e->receipt);
 		free(e);
 	}
 	buf_fini(&b->now);
@@ -130,7 +132,7 @@ do_side_work(struct session *s, struct cfs_err *err)
 	blobs_make_ready(s);
 	reads_store_sums(s);
 	for (struct pending_event *e = s->batch.events; e; e = e->next)
-		reads_write_event(s, &e->receipt);
+		downloads_write(s, &e->receipt);
 	return 0;
 }
 
@@ -148,6 +150,7 @@ finish_side_work(struct session *s, int status, const struct cfs_err *err)
 
 		if (e->read)
 			reads_answer(s, e->read);
+		receipt_fini(&e->receipt);
 		free(e);
 		e = next;
 	}

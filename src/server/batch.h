@@ -30,7 +30,10 @@ void batch_queue(struct session *s, const struct frame *f);
 struct change *batch_change_new(const struct frame *f, unsigned char **bulk_out);
 void batch_queue_change(struct session *s, struct change *c);
 
-/* An event to be written by the next transaction; read (may be NULL) is answered after it. 0 or CFS_ENOMEM. */
+/*
+ * An event to be written by the next transaction; read (may be NULL) is answered after it. Takes what receipt owns, unless
+ * CFS_ENOMEM is returned.
+ */
 int batch_event(struct session *s, const struct receipt *receipt, struct read_job *read);
 
 /* Does what can be done now; returns whether more could be done at once. */

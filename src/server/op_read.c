@@ -9,10 +9,10 @@
 #include "proto/codec.h"
 #include "server/batch.h"
 #include "server/dispatch.h"
+#include "server/downloads.h"
 #include "server/reply.h"
 #include "server/sum.h"
 #include "store/content.h"
-#include "store/events.h"
 #include "store/names.h"
 
 /* Flags of read_req, as in ops.def. */
@@ -169,37 +169,11 @@ reads_answer(struct session *s, struct read_job *r)
 	free_read(r);
 }
 
-/*
- * Counts what is about to be sent of somebody else's file. 1: that completes a download, and the answer goes out behind
- * its event; else 0 or CFS_ENOMEM.
- */
-static int
-count_read(struct session *s, struct read_job *r)
-{
-	const struct inode_attr *a = &r->plan->attr;
-	struct receipt done, evicted;
-	bool complete;
-
-	/* Whatever the request's flags say: the reader does not choose whether the owner is told. */
-	if (a->owner == s->me.id)
-		return 0;
-	if (!s->reads.receipts)
-		s->reads.receipts = receipts_new();
-	if (!s->reads.receipts)
-		return CFS_ENOMEM;
-	complete = receipts_note(s->reads.receipts, a->ino, a->version, a->owner, a->size,
-				 r->req.offset, r->plan->length, now_mono_ns(), &done, &evicted);
-	if (evicted.ino && batch_event(s, &evicted, NULL))
-		return CFS_ENOMEM;
-	if (!complete)
-		return 0;
-	return batch_event(s, &done, r) ? CFS_ENOMEM : 1;
-}
-
 static void
 finish(struct session *s, struct read_job *r)
 {
-	int rc = r->status ? 0 : count_read(s, r);
+	int rc =
+	    r->status ? 0 : downloads_count(s, &r->plan->attr, r->req.offset, r->plan->length, r);
 
 	if (rc == 1)
 		return;
@@ -363,45 +337,4 @@ handle_READ(struct session *s, struct call *c, struct cfs_err *err)
 		return rc;
 	}
 	return submit(s, c, req, plan, err);
-}
-
-void
-reads_expire_receipts(struct session *s, uint64_t before_ns)
-{
-	struct receipt r;
-
-	if (!s->reads.receipts)
-		return;
-	while (receipts_take_idle(s->reads.receipts, before_ns, &r)) {
-		if (batch_event(s, &r, NULL))
-			return;
-	}
-}
-
-void
-reads_write_event(struct session *s, const struct receipt *r)
-{
-	struct cfs_err err = CFS_ERR_INIT;
-	char path[4096];
-	struct event e = {
-	    .kind = EVENT_DOWNLOAD,
-	    .op = OP_READ,
-	    .owner = r->owner,
-	    .user = s->me.id,
-	    .user_name = {.data = s->me.name, .len = strlen(s->me.name)},
-	    .device = {.data = s->device, .len = strlen(s->device)},
-	    .peer = {.data = s->args->peer.address, .len = strlen(s->args->peer.address)},
-	    .ino = r->ino,
-	    .version = r->version,
-	    .bytes = r->bytes,
-	    .duration_us = (r->last_ns - r->began_ns) / 1000,
-	    .complete = r->complete,
-	};
-
-	/* A file whose last name went while it was being read still makes an event. */
-	if (names_path(s->store, r->ino, path, sizeof(path), NULL))
-		path[0] = '\0';
-	e.path = (struct bytes_view){.data = path, .len = strlen(path)};
-	if (events_add(s->store, &e, &err))
-		log_error("%s: download event: %s", s->args->peer.address, err.text);
 }

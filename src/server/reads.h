@@ -4,8 +4,7 @@
 
 /*
  * READ and SUM. The I/O thread asks the store what is to be read, workers read it into a pooled buffer, and the answer is
- * sent out of that buffer. What is read of others' files is counted (receipts.h): the event of a finished download
- * is committed before the answer with its last byte goes out.
+ * sent out of that buffer. What is read of others' files is counted (downloads.h).
  */
 
 #include "server/state.h"
@@ -24,12 +23,6 @@ void reads_start_waiting(struct session *s);
 
 /* Sends the answer, whose event (if it had one) is committed. Frees the job. */
 void reads_answer(struct session *s, struct read_job *r);
-
-/* change. The event of a download; a failure is logged, because the bytes themselves can still be had. */
-void reads_write_event(struct session *s, const struct receipt *receipt);
-
-/* Hands downloads that were begun and then left alone since before_ns to the next transaction. */
-void reads_expire_receipts(struct session *s, uint64_t before_ns);
 
 /* change. Stores the sums that were computed; and answers them after the transaction, also when it failed. */
 void reads_store_sums(struct session *s);

@@ -10,13 +10,9 @@
 #define FILES_MAX  256 /* versions counted at a time */
 #define RANGES_MAX 128 /* separate ranges of one version */
 
-struct range {
-	uint64_t from, to;
-};
-
 struct entry {
 	struct receipt receipt;
-	struct range *ranges; /* sorted, apart from each other */
+	struct receipt_range *ranges; /* sorted, apart from each other */
 	size_t count, cap;
 };
 
@@ -47,12 +43,25 @@ receipts_empty(const struct receipts *r)
 	return r->count == 0;
 }
 
-static void
-remove_entry(struct receipts *r, struct entry *e)
+void
+receipt_fini(struct receipt *r)
 {
-	free(e->ranges);
+	free(r->ranges);
+	r->ranges = NULL;
+	r->range_count = 0;
+}
+
+/* Takes an entry out with what is known of it. */
+static struct receipt
+take_entry(struct receipts *r, struct entry *e)
+{
+	struct receipt out = e->receipt;
+
+	out.ranges = e->ranges;
+	out.range_count = e->count;
 	*e = r->entries[r->count - 1];
 	r->count--;
+	return out;
 }
 
 static size_t
@@ -73,14 +82,28 @@ receipts_oldest(const struct receipts *r)
 	return r->entries[oldest(r)].receipt.last_ns;
 }
 
-static struct entry *
-find(struct receipts *r, uint64_t ino, uint64_t version)
+static const struct entry *
+find_const(const struct receipts *r, uint64_t ino, uint64_t version)
 {
 	for (size_t i = 0; i < r->count; i++) {
 		if (r->entries[i].receipt.ino == ino && r->entries[i].receipt.version == version)
 			return &r->entries[i];
 	}
 	return NULL;
+}
+
+bool
+receipts_has(const struct receipts *r, uint64_t ino, uint64_t version)
+{
+	return find_const(r, ino, version) != NULL;
+}
+
+static struct entry *
+find(struct receipts *r, uint64_t ino, uint64_t version)
+{
+	const struct entry *e = find_const(r, ino, version);
+
+	return e ? &r->entries[e - r->entries] : NULL;
 }
 
 /* Adds [from, to), joining the ranges that it meets. false: too scattered, or no memory; nothing was changed then. */
@@ -99,7 +122,7 @@ add_range(struct entry *e, uint64_t from, uint64_t to)
 	}
 	if (first == last && e->count == e->cap) {
 		size_t cap = e->cap ? e->cap * 2 : 4;
-		struct range *grown;
+		struct receipt_range *grown;
 
 		if (cap > RANGES_MAX)
 			return false;
@@ -109,8 +132,9 @@ add_range(struct entry *e, uint64_t from, uint64_t to)
 		e->ranges = grown;
 		e->cap = cap;
 	}
-	memmove(&e->ranges[first + 1], &e->ranges[last], (e->count - last) * sizeof(struct range));
-	e->ranges[first] = (struct range){.from = from, .to = to};
+	memmove(&e->ranges[first + 1], &e->ranges[last],
+		(e->count - last) * sizeof(struct receipt_range));
+	e->ranges[first] = (struct receipt_range){.from = from, .to = to};
 	e->count = e->count - (last - first) + 1;
 	return true;
 }
@@ -137,8 +161,7 @@ receipts_note(struct receipts *r, uint64_t ino, uint64_t version, uint64_t owner
 		if (r->count == FILES_MAX) {
 			struct entry *old = &r->entries[oldest(r)];
 
-			*evicted_out = old->receipt;
-			remove_entry(r, old);
+			*evicted_out = take_entry(r, old);
 		}
 		e = &r->entries[r->count++];
 		*e = (struct entry){.receipt = {.ino = ino,
@@ -154,8 +177,8 @@ receipts_note(struct receipts *r, uint64_t ino, uint64_t version, uint64_t owner
 	if (e->receipt.bytes < e->receipt.size)
 		return false;
 	e->receipt.complete = true;
-	*done_out = e->receipt;
-	remove_entry(r, e);
+	*done_out = take_entry(r, e);
+	receipt_fini(done_out);
 	return true;
 }
 
@@ -164,8 +187,7 @@ receipts_take_idle(struct receipts *r, uint64_t before_ns, struct receipt *out)
 {
 	for (size_t i = 0; i < r->count; i++) {
 		if (r->entries[i].receipt.last_ns <= before_ns) {
-			*out = r->entries[i].receipt;
-			remove_entry(r, &r->entries[i]);
+			*out = take_entry(r, &r->entries[i]);
 			return true;
 		}
 	}

@@ -10,9 +10,14 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct receipts;
+
+struct receipt_range {
+	uint64_t from, to;
+};
 
 struct receipt {
 	uint64_t ino, version, owner;
@@ -20,7 +25,16 @@ struct receipt {
 	uint64_t bytes;             /* distinct bytes sent */
 	uint64_t began_ns, last_ns; /* now_mono_ns() */
 	bool complete;
+	/* What was sent, of one that was taken out unfinished: sorted, apart from each other; owned. */
+	struct receipt_range *ranges;
+	size_t range_count;
 };
+
+/* Frees what it owns; again is fine. */
+void receipt_fini(struct receipt *r);
+
+/* Whether something of that version is being counted. */
+bool receipts_has(const struct receipts *r, uint64_t ino, uint64_t version);
 
 /* NULL when memory is out. */
 struct receipts *receipts_new(void);
@@ -29,7 +43,7 @@ void receipts_free(struct receipts *r);
 /*
  * Notes that [offset, offset + length) of that version is being sent at time now_ns. True and *done_out, the finished
  * download, when all bytes have been (its count starts afresh then). *evicted_out is an unfinished one that had to give way,
- * with ino 0 if none had to.
+ * with ino 0 if none had to; the caller then owns its ranges.
  */
 bool receipts_note(struct receipts *r, uint64_t ino, uint64_t version, uint64_t owner,
 		   uint64_t size, uint64_t offset, uint64_t length, uint64_t now_ns,

@@ -12,6 +12,7 @@
 #include "base/version.h"
 #include "server/batch.h"
 #include "server/blobs.h"
+#include "server/downloads.h"
 #include "server/durable.h"
 #include "server/hublink.h"
 #include "server/input.h"
@@ -182,7 +183,7 @@ run_timers(struct session *s)
 		store_idle(s->store);
 		s->db_idle = true;
 	}
-	reads_expire_receipts(s, now - RECEIPT_NS);
+	downloads_expire(s, now - RECEIPT_NS);
 }
 
 /* Sends; what is left waits for the stream. */
@@ -282,7 +283,7 @@ last_receipts(struct session *s)
 	if (!s->reads.receipts || receipts_empty(s->reads.receipts))
 		return;
 	s->failed = true; /* answers have nowhere to go */
-	reads_expire_receipts(s, UINT64_MAX);
+	downloads_expire(s, UINT64_MAX);
 	(void)batch_run(s);
 }
 

@@ -65,12 +65,16 @@ test_receipts_bounded(void **state)
 		if (evicted.ino) {
 			assert_int_equal(evicted.ino, ++evictions); /* the oldest */
 			assert_int_equal(evicted.bytes, 1);
+			assert_int_equal(evicted.range_count, 1);
+			receipt_fini(&evicted);
 		}
 	}
 	assert_true(evictions > 0);
 	assert_false(receipts_take_idle(r, 10, &done));
-	while (receipts_take_idle(r, UINT64_MAX, &done))
+	while (receipts_take_idle(r, UINT64_MAX, &done)) {
+		receipt_fini(&done);
 		taken++;
+	}
 	assert_int_equal(taken + evictions, 1000);
 	/* Scattered beyond what is remembered: it is only never complete. */
 	for (uint64_t i = 0; i < 5000; i++)

@@ -337,6 +337,52 @@ test_small_and_opened_downloads(void **state)
 	stop(&c);
 }
 
+/* One device's count goes on over its connections, whichever of them ends first. */
+static void
+test_download_in_pieces_over_connections(void **state)
+{
+	struct m_attr attr;
+	struct m_event event;
+	struct content c;
+	struct peer b, b2;
+
+	start(state, &c);
+	make_file(&c, "f", &attr);
+	/* Cut off in the middle, and gone on with. */
+	peer_start(*state, &b, 'b');
+	assert_int_equal(read_part(&b, &attr, 0, 1000000, 2), 0);
+	peer_disconnect(&b);
+	assert_int_equal(receipts(&c.p, &event), 1);
+	assert_int_equal(event.complete, 0);
+	peer_start(*state, &b, 'b');
+	assert_int_equal(read_part(&b, &attr, 1000000, 1000000, 2), 0);
+	peer_disconnect(&b);
+	/* Opened is told once. */
+	assert_int_equal(receipts(&c.p, &event), 1);
+	peer_start(*state, &b, 'b');
+	assert_int_equal(read_part(&b, &attr, 2000000, STORE_BLOB_MAX, 2), 0);
+	/* What was opened a moment ago is complete now. */
+	assert_int_equal(receipts(&c.p, &event), 1);
+	assert_int_equal(event.complete, 1);
+	assert_int_equal(event.bytes, attr.size);
+	peer_disconnect(&b);
+	assert_int_equal(receipts(&c.p, &event), 1);
+
+	/* Two at a time, none of which has it whole. */
+	make_file(&c, "g", &attr);
+	peer_start(*state, &b, 'b');
+	peer_start(*state, &b2, 'b');
+	assert_int_equal(read_part(&b, &attr, 0, 1000000, 2), 0);
+	assert_int_equal(read_part(&b2, &attr, 1000000, STORE_BLOB_MAX, 2), 0);
+	assert_int_equal(receipts(&c.p, &event), 1);
+	peer_disconnect(&b);
+	peer_disconnect(&b2);
+	assert_int_equal(receipts(&c.p, &event), 2);
+	assert_int_equal(event.complete, 1);
+	assert_true(str_is(event.path, "/alice/g"));
+	stop(&c);
+}
+
 int
 main(void)
 {
@@ -348,6 +394,7 @@ main(void)
 	    TEST(test_read_rules),
 	    TEST(test_download_events),
 	    TEST(test_small_and_opened_downloads),
+	    TEST(test_download_in_pieces_over_connections),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,6 +111,25 @@ any_pieces(struct any *a)
 	return list;
 }
 
+static void fill(struct any *a, const struct msg_desc *desc, void *msg);
+
+static struct list
+any_list(struct any *a, const struct msg_desc *desc)
+{
+	struct list list = {0};
+	size_t start = a->lists.len;
+	union m_any element;
+
+	if (desc == &msg_write_piece)
+		return any_pieces(a);
+	for (unsigned n = pick(a, 4); n > 0; n--) {
+		memset(&element, 0, sizeof(element));
+		fill(a, desc, &element);
+		assert_int_equal(codec_list_append(&list, desc, &element, &a->lists, start), 0);
+	}
+	return list;
+}
+
 /* Generations, and numbers of what is to be made, are right most of the time: else little would ever be done. */
 static bool
 fill_rightly(struct any *a, const struct msg_desc *desc, const struct field_desc *f, void *to)
@@ -162,7 +181,7 @@ fill(struct any *a, const struct msg_desc *desc, void *msg)
 			*(struct str *)to = any_name(a);
 			break;
 		case KIND_LIST:
-			*(struct list *)to = any_pieces(a);
+			*(struct list *)to = any_list(a, f->nested);
 			break;
 		case KIND_NESTED:
 			fill(a, f->nested, to);

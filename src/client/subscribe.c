@@ -9,6 +9,7 @@
 #include "client/subscribe.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,8 +39,8 @@ struct cfs_subscription {
 	struct push *first, **last;
 	pthread_t thread;
 	bool thread_runs;
-	bool stop;  /* the user wants it to end */
-	bool ended; /* the thread is done */
+	atomic_bool stop; /* the user wants it to end */
+	bool ended;       /* the thread is done */
 	struct cfs_err why;
 };
 

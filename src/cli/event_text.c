@@ -50,10 +50,10 @@ print_json(FILE *f, const struct cfs_event *e)
 	json_object_set_new(o, "id", json_integer((json_int_t)e->id));
 	out_json_time(o, "time", e->time_ns);
 	json_object_set_new(o, "event", json_string(event_kind(e)));
-	json_object_set_new(o, "op", json_string(event_verb(verb, e)));
 	out_json_name(o, "user", e->user);
 	out_json_name(o, "device", e->device);
 	out_json_name(o, "peer", e->peer);
+	json_object_set_new(o, "op", json_string(event_verb(verb, e)));
 	out_json_name(o, "path", e->path);
 	if (e->target[0] != '\0') {
 		out_json_name(o, "target", e->target);

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # cfs watch, notify -f, receipts, who-has: what happened, told once to everybody who may know.
+#
+# What a shell must not see stands in single quotes on purpose.
+# shellcheck disable=SC2016
 
 load ../lib/cfs
 

@@ -277,6 +277,65 @@ a_listing_goes_on_where_it_stopped(void **state)
 	assert_int_equal(s.count, 5);
 }
 
+static void
+keep(struct storetest *t)
+{
+	bool more = true;
+
+	while (more)
+		assert_int_equal(store_keep(t->s, 100, &more, NULL), 0);
+}
+
+/* The oldest go by age and by size; what its owner was not told of stays; no number is given twice. */
+static void
+old_events_go_and_unseen_receipts_stay(void **state)
+{
+	struct storetest *t = *state;
+	struct event change = download(t, t->bob.id), receipt = change;
+	uint64_t newest, gone, last;
+	struct seen s;
+
+	change.kind = EVENT_CHANGE;
+	receipt.complete = true;
+	t->conf.events_keep_ms = 3600 * 1000;
+	st_begin(t);
+	assert_int_equal(events_add(t->s, &receipt, NULL), 0);
+	for (unsigned i = 0; i < 300; i++)
+		assert_int_equal(events_add(t->s, &change, NULL), 0);
+	(void)st_commit(t);
+	keep(t);
+	assert_int_equal(events_newest(t->s, &newest, NULL), 0);
+	assert_int_equal(events_gone(t->s, &gone, NULL), 0);
+	assert_int_equal(gone, 0);
+
+	t->s->clock_shift_ns = 3700 * NS_PER_S;
+	keep(t);
+	assert_int_equal(events_gone(t->s, &gone, NULL), 0);
+	assert_int_equal(gone, newest);
+	assert_int_equal(count_events(t, &t->admin, 0, &s), 1);
+	assert_int_equal(count_events(t, &t->a, EVENTS_MINE | EVENTS_UNSEEN, &s), 1);
+	st_begin(t);
+	assert_int_equal(events_seen(t->s, t->alice.id, newest, NULL), 0);
+	(void)st_commit(t);
+	keep(t);
+	assert_int_equal(count_events(t, &t->admin, 0, &s), 0);
+
+	/* By size: about so much, the newest. */
+	t->conf.events_keep_ms = 0;
+	t->conf.events_max_bytes = 20000;
+	st_begin(t);
+	for (unsigned i = 0; i < 500; i++)
+		assert_int_equal(events_add(t->s, &change, NULL), 0);
+	(void)st_commit(t);
+	keep(t);
+	assert_int_equal(events_list(t->s, &t->admin, 0, 1000, 0, note_event,
+				     memset(&s, 0, sizeof(s)), &last, NULL),
+			 0);
+	assert_true(s.count > 50 && s.count < 250);
+	assert_int_equal(s.last.id, newest + 500);
+	assert_int_equal(last, newest + 500);
+}
+
 static int
 run(const char *name, CMFixtureFunction setup)
 {
@@ -289,6 +348,7 @@ run(const char *name, CMFixtureFunction setup)
 	    TEST(an_invite_works_once_and_in_time),
 	    TEST(downloads_are_told_to_the_owner_until_seen),
 	    TEST(a_listing_goes_on_where_it_stopped),
+	    TEST(old_events_go_and_unseen_receipts_stay),
 	};
 #undef TEST
 

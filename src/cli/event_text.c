@@ -34,6 +34,9 @@ event_verb(char buf[32], const struct cfs_event *e)
 	if (e->kind == CFS_EVENT_DOWNLOAD) {
 		return e->complete ? "download" : "open";
 	}
+	if (e->kind == CFS_EVENT_SIGNIN || e->kind == CFS_EVENT_REFUSED) {
+		return "sign-in";
+	}
 	for (const char *name = cfs_op_name(e->op); name[i] != '\0' && i < 31; i++) {
 		buf[i] = (char)tolower((unsigned char)name[i]);
 	}

@@ -9,7 +9,7 @@
 /* "download", "change", "signin", "refused", "admin"; "other" for a kind of a newer server. */
 const char *event_kind(const struct cfs_event *e);
 
-/* What it was, in lower case: the operation, "put"; for a download "download" or "open". */
+/* What it was, in lower case: the operation, "put"; for a download "download" or "open"; "sign-in". */
 const char *event_verb(char buf[32], const struct cfs_event *e);
 
 /* A line on f, or an object with --json. receipt: about one of the reader's own files, so the file matters, not the number. */

@@ -220,7 +220,9 @@ call(const char *port)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) < 0)
 		die("connect");
-	SSL *ssl = stream_on(context_new(TLS_client_method()), fd);
+	SSL_CTX *ctx = context_new(TLS_client_method());
+	SSL *ssl = stream_on(ctx, fd);
+	SSL_CTX_free(ctx); /* the stream holds it */
 	if (SSL_connect(ssl) != 1)
 		die("SSL_connect");
 	return ssl;
@@ -245,6 +247,7 @@ copy(char verb, const char *port, const char *file, const char *name)
 	}
 	if (close(fd) < 0)
 		die("close");
+	SSL_free(ssl);
 	free(buffer);
 	return 0;
 }

@@ -197,7 +197,7 @@ has_session() {
 	run timeout 5 cat <&39
 	[ "$status" -ne 124 ]
 	before=$(cut -d' ' -f14,15 "/proc/$SERVER_PID/stat" | tr ' ' +)
-	sleep 1
+	sleep 1 # not for anything to happen: the processor time that a second costs is what is measured
 	after=$(cut -d' ' -f14,15 "/proc/$SERVER_PID/stat" | tr ' ' +)
 	[ $((after - (before))) -lt 20 ]
 	[ "$(wc -l <"$T/server.log")" -lt 60 ]

@@ -227,6 +227,7 @@ format:
 
 # ---- install
 
+LOCALSTATEDIR ?= /var
 INSTALL := install -D -m
 D = $(DESTDIR)$(PREFIX)
 define install_each
@@ -234,10 +235,15 @@ $(foreach f,$2,$(INSTALL) $1 $f $(call $3,$f)
 )
 endef
 man_path = $D/share/man/man$(subst .,,$(suffix $1))/$(notdir $1)
-unit_path = $D/lib/systemd/system/$(notdir $1)
 bash_path = $D/share/bash-completion/completions/$(basename $(notdir $1))
 zsh_path = $D/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)/$(notdir $1)
 fish_path = $D/share/fish/vendor_completions.d/$(notdir $1)
+# What stands in the unit and in the sample for a Debian package becomes this installation's.
+PLACES := -e 's,/usr/sbin/,$(PREFIX)/sbin/,; s,/etc/cfs/,$(SYSCONFDIR)/cfs/,' \
+	-e 's,/var/lib/cfs,$(LOCALSTATEDIR)/lib/cfs,; s,/var/log/cfs,$(LOCALSTATEDIR)/log/cfs,' \
+	-e 's,^\#path =$$,path = $(LOCALSTATEDIR)/lib/cfs/store,'
+# $(call install_placed,from,to)
+install_placed = $(INSTALL) 644 $1 $2 && sed $(PLACES) $1 >$2
 
 # A configuration that is there stays; mount(8) looks for its helpers in one place, whatever PREFIX is.
 install: all
@@ -246,11 +252,15 @@ install: all
 	$(INSTALL) 755 $(B)/bin/cfsadm $D/bin/cfsadm
 	$(INSTALL) 755 $(B)/bin/cfsd $D/sbin/cfsd
 	$(call install_each,644,$(MANUALS),man_path)
-	$(call install_each,644,$(wildcard conf/*.service conf/*.socket),unit_path)
 	$(call install_each,644,$(wildcard completions/*.bash),bash_path)
 	$(call install_each,644,$(wildcard completions/_*),zsh_path)
 	$(call install_each,644,$(wildcard completions/*.fish),fish_path)
-	test -e $(DESTDIR)$(SYSCONFDIR)/cfs/cfsd.conf || $(INSTALL) 644 conf/cfsd.conf $(DESTDIR)$(SYSCONFDIR)/cfs/cfsd.conf
+	$(call install_placed,conf/cfsd.service,$D/lib/systemd/system/cfsd.service)
+	$(INSTALL) 644 conf/cfsd.socket $D/lib/systemd/system/cfsd.socket
+	$(call install_placed,conf/cfs.sysusers,$D/lib/sysusers.d/cfs.conf)
+	$(call install_placed,conf/cfs.tmpfiles,$D/lib/tmpfiles.d/cfs.conf)
+	test -e $(DESTDIR)$(SYSCONFDIR)/cfs/cfsd.conf || \
+		{ $(call install_placed,conf/cfsd.conf,$(DESTDIR)$(SYSCONFDIR)/cfs/cfsd.conf); }
 	mkdir -p $(DESTDIR)$(MOUNTHELPERDIR)
 	ln -sf $(PREFIX)/bin/cfs-mount $(DESTDIR)$(MOUNTHELPERDIR)/mount.cfs
 

@@ -41,6 +41,12 @@ int admin_args(struct admin *a, const struct arg_spec *spec, int argc, char **ar
 /* Reads the settings into a->config: what every command does once its options are read. Errors in the file are printed. */
 int admin_config(struct admin *a, struct cfs_err *err);
 
+/*
+ * Before the store's files are touched without a daemon: root becomes the owner of the store (of the directory above it while
+ * there is none), for good. What is made then belongs to whom the daemon runs as, and root follows no link that this user laid.
+ */
+int admin_become_owner(const struct admin *a, struct cfs_err *err);
+
 /* A connection as administrator, to the daemon or (daemon = false) to a session of this process. */
 struct admin_link;
 

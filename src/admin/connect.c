@@ -58,7 +58,9 @@ open_store(const struct admin *a, struct admin_link *l, struct cfs_err *err)
 {
 	int rc;
 
-	rc = store_lock(a->config->path, &l->lock_fd, err);
+	rc = admin_become_owner(a, err);
+	if (rc == 0)
+		rc = store_lock(a->config->path, &l->lock_fd, err);
 	if (rc == CFS_ELOCKED)
 		return err_wrap(err, "no daemon answers at the admin socket, but");
 	if (rc == 0)

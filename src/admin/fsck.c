@@ -60,6 +60,8 @@ cmd_fsck(struct admin *a, int argc, char **argv, struct cfs_err *err)
 	if (rc)
 		return rc < 0 ? rc : 0;
 	rc = admin_config(a, err);
+	if (rc == 0)
+		rc = admin_become_owner(a, err);
 	if (rc)
 		return rc;
 	rc = store_lock(a->config->path, &lock, err);

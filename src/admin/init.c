@@ -26,7 +26,9 @@ cmd_init(struct admin *a, int argc, char **argv, struct cfs_err *err)
 	rc = admin_config(a, err);
 	if (rc)
 		return rc;
-	rc = store_create(a->config->path, err);
+	rc = admin_become_owner(a, err);
+	if (rc == 0)
+		rc = store_create(a->config->path, err);
 	if (rc == 0)
 		rc = identity_create(a->config->path, err);
 	if (rc == 0)

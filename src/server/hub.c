@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "server/activation.h"
 #include "server/adminsock.h"
 #include "server/hub_state.h"
 #include "server/notify.h"
@@ -23,6 +24,8 @@
 #define EVENTS_AT_ONCE 64
 /* How long somebody else may take to let go of the store. */
 #define LOCK_WAIT_MS   3000
+/* How often it is looked whether everybody has gone. */
+#define DRAIN_LOOK_MS  100
 
 int
 hub_watch(struct hub *h, int fd, enum hub_event kind, uint32_t value, struct cfs_err *err)
@@ -327,16 +330,18 @@ start(struct hub *h, struct cfs_err *err)
 	const struct config *c = h->config;
 	int rc;
 
-	rc = lock_store(h, err);
+	rc = activation_take(&h->net, &h->admin, err);
+	if (rc == 0)
+		rc = lock_store(h, err);
 	if (rc == 0)
 		rc = store_shared_new(&h->shared, err);
-	if (rc == 0)
+	if (rc == 0 && h->net.count == 0)
 		rc = listen_tcp(&h->net, c->listen, err);
 	if (rc == 0)
 		rc = identity_load(c, &h->net, &h->identity, err);
 	if (rc == 0)
 		rc = tls_server_ctx_new(h->identity.key, &h->tls, err);
-	if (rc == 0)
+	if (rc == 0 && h->admin.count == 0)
 		rc = adminsock_listen(c, &h->admin, h->admin_path, err);
 	if (rc == 0)
 		rc = catch_signals(h, err);
@@ -403,7 +408,8 @@ loop(struct hub *h)
 	struct epoll_event events[EVENTS_AT_ONCE];
 
 	while (!finished(h)) {
-		int timeout = h->draining ? 100 : -1;
+		int pet = notify_watchdog(&h->watchdog_ns);
+		int timeout = h->draining ? DRAIN_LOOK_MS : pet;
 		int n = epoll_wait(h->epoll_fd, events, EVENTS_AT_ONCE, timeout);
 
 		for (int i = 0; i < n; i++)

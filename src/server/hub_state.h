@@ -30,6 +30,7 @@ struct hub {
 	uint64_t refused_said_ns; /* when an over-limit connection was logged last */
 	bool draining;
 	uint64_t drain_deadline;
+	uint64_t watchdog_ns; /* when the service manager's watchdog was told last */
 };
 
 /* Events of the hub's epoll: a kind, and for a child its process. */

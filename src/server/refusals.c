@@ -21,6 +21,11 @@ addr_key_of(const struct sockaddr_storage *addr)
 		const struct sockaddr_in6 *in6 = (const void *)addr;
 
 		memcpy(key.b, &in6->sin6_addr, sizeof(key.b));
+		/* A socket that takes both, which only a service manager opens: each IPv4 address is one of its own. */
+		if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+			key = (struct addr_key){.family = AF_INET};
+			memcpy(key.b, &in6->sin6_addr.s6_addr[12], 4);
+		}
 	}
 	return key;
 }

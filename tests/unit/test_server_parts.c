@@ -148,6 +148,7 @@ test_refusals(void **state)
 	struct addr_key a = key_of("192.0.2.1"), b = key_of("192.0.2.2");
 	struct addr_key net = key_of("2001:db8:1:2::1"), same = key_of("2001:db8:1:2:ffff::9");
 	struct addr_key other = key_of("2001:db8:1:3::1");
+	struct addr_key mapped = key_of("::ffff:192.0.2.1");
 	uint64_t now = UINT64_C(1) << 50;
 
 	(void)state;
@@ -155,6 +156,8 @@ test_refusals(void **state)
 	refusals_note(&r, &a, now);
 	assert_int_equal(refusals_count(&r, &a, now), 2);
 	assert_int_equal(refusals_count(&r, &b, now), 0);
+	/* What a socket for both families says of an IPv4 address. */
+	assert_int_equal(refusals_count(&r, &mapped, now), 2);
 	refusals_note(&r, &net, now);
 	assert_int_equal(refusals_count(&r, &same, now), 1);
 	assert_int_equal(refusals_count(&r, &other, now), 0);

@@ -34,6 +34,8 @@ struct work_pool {
 	unsigned max_threads;
 	unsigned idle_ms;
 	bool ending;
+	bool has_last;
+	pthread_t last;   /* has_last: the thread that ended last, not joined yet */
 	size_t n_pending; /* the owner's alone */
 	int event_fd;
 };
@@ -140,6 +142,28 @@ wait_for_job(struct work_pool *pool)
 	return pool->n_queued > 0;
 }
 
+/*
+ * Each thread that ends joins the one that ended before it, so that work_free() has one left to join and threads that
+ * end for want of work leave nothing behind. A detached thread is still inside its destructors when the process goes
+ * on to exit, and what libcrypto keeps for it is then neither freed nor reachable.
+ */
+static void
+end_thread(struct work_pool *pool)
+{
+	bool has_before = pool->has_last;
+	pthread_t before = pool->last;
+
+	pool->has_last = true;
+	pool->last = pthread_self();
+	pool->n_threads--;
+	if (pool->n_threads == 0)
+		(void)pthread_cond_signal(&pool->gone);
+	/* Nothing of the pool may be touched after this: work_free() may go on. */
+	(void)pthread_mutex_unlock(&pool->lock);
+	if (has_before)
+		(void)pthread_join(before, NULL);
+}
+
 static void *
 worker(void *arg)
 {
@@ -155,15 +179,11 @@ worker(void *arg)
 		(void)pthread_mutex_lock(&pool->lock);
 		finish_job(pool, job);
 	}
-	pool->n_threads--;
-	if (pool->n_threads == 0)
-		(void)pthread_cond_signal(&pool->gone);
-	/* Nothing of the pool may be touched after this: work_free() may go on. */
-	(void)pthread_mutex_unlock(&pool->lock);
+	end_thread(pool);
 	return NULL;
 }
 
-/* Starts one detached worker with all signals blocked. Called locked; a failure is no error (see work_submit()). */
+/* Starts one worker with all signals blocked. Called locked; a failure is no error (see work_submit()). */
 static void
 start_thread(struct work_pool *pool)
 {
@@ -173,7 +193,6 @@ start_thread(struct work_pool *pool)
 
 	if (pthread_attr_init(&attr) != 0)
 		return;
-	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -259,6 +278,8 @@ work_free(struct work_pool *pool)
 	while (pool->n_threads > 0)
 		(void)pthread_cond_wait(&pool->gone, &pool->lock);
 	(void)pthread_mutex_unlock(&pool->lock);
+	if (pool->has_last)
+		(void)pthread_join(pool->last, NULL);
 	(void)pthread_cond_destroy(&pool->gone);
 	(void)pthread_cond_destroy(&pool->wake);
 	(void)pthread_mutex_destroy(&pool->lock);

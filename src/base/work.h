@@ -35,8 +35,8 @@ struct work_pool;
 int work_new(unsigned max_threads, unsigned idle_ms, struct work_pool **out, struct cfs_err *err);
 
 /*
- * Waits until every submitted job has run and every thread has ended, and frees the pool; jobs that were not
- * collected are simply forgotten (their structs are the owner's). NULL is fine.
+ * Waits until every submitted job has run and every thread has ended, destructors of its own data included, and frees
+ * the pool; jobs that were not collected are simply forgotten (their structs are the owner's). NULL is fine.
  */
 void work_free(struct work_pool *pool);
 

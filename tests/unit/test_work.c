@@ -170,6 +170,57 @@ freeing_waits_for_what_was_submitted(void **state)
 	assert_int_equal(atomic_load(&turn), 200);
 }
 
+static pthread_key_t key;
+static atomic_uint left_something, destroyed;
+
+/* Slow, as one of a library's may be. */
+static void
+destroy(void *value)
+{
+	(void)value;
+	(void)poll(NULL, 0, 20);
+	atomic_fetch_add(&destroyed, 1);
+}
+
+static void
+leave_something(struct work_job *work)
+{
+	if (pthread_getspecific(key) == NULL) {
+		atomic_fetch_add(&left_something, 1);
+		assert_int_equal(pthread_setspecific(key, work), 0);
+	}
+	run(work);
+}
+
+static void
+freeing_waits_for_the_ends_of_threads(void **state)
+{
+	struct job jobs[4];
+	unsigned order[4];
+	struct work_pool *pool;
+	atomic_uint turn = 0;
+	uint64_t deadline = deadline_from_ms(WAIT_MS);
+
+	(void)state;
+	assert_int_equal(pthread_key_create(&key, destroy), 0);
+	assert_int_equal(work_new(3, 1, &pool, NULL), 0);
+	set_up(jobs, 4, &turn, NULL);
+	for (unsigned i = 0; i < 4; i++)
+		jobs[i].work.run = leave_something;
+	/* The first end for want of work, the last because the pool does. */
+	for (unsigned i = 0; i < 3; i++)
+		work_submit(pool, &jobs[i].work);
+	collect(pool, 3, order);
+	while (work_threads(pool) > 0 && !deadline_passed(deadline))
+		(void)poll(NULL, 0, 1);
+	assert_int_equal(work_threads(pool), 0);
+	work_submit(pool, &jobs[3].work);
+	work_free(pool);
+	assert_true(atomic_load(&left_something) >= 2);
+	assert_int_equal(atomic_load(&destroyed), atomic_load(&left_something));
+	assert_int_equal(pthread_key_delete(key), 0);
+}
+
 static void
 without_threads_jobs_run_inline(void **state)
 {
@@ -261,6 +312,7 @@ main(void)
 	    cmocka_unit_test(threads_are_bounded_and_end_when_idle),
 	    cmocka_unit_test(results_come_in_order_of_completion),
 	    cmocka_unit_test(freeing_waits_for_what_was_submitted),
+	    cmocka_unit_test(freeing_waits_for_the_ends_of_threads),
 	    cmocka_unit_test(without_threads_jobs_run_inline),
 	};
 

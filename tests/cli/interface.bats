@@ -182,14 +182,29 @@ commands() {
 	[[ $output == *'cannot write'* ]]
 }
 
+# interrupted SIGNAL CONDITION COMMAND…: sends the signal to alice's command as soon as the condition holds.
+interrupted() {
+	local signal=$1 condition=$2 job
+	shift 2
+	# shellcheck disable=SC2016
+	as alice sh -c 'echo $$ >pid; exec "$@"' sh "$@" <&0 3>&- &
+	job=$!
+	wait_until 15 eval "$condition"
+	kill "-$signal" "$(cat pid)"
+	wait "$job"
+}
+
 @test "Ctrl-C: 130, and nothing half-done stays" {
 	head -c 20000000 /dev/urandom >big
-	run -130 as alice timeout --preserve-status -s INT 1 cfs --bwlimit 1M put big
-	[ "$output" = 'cfs put: interrupted' ]
+	mkfifo pipe
+	{ head -c 2000000; : >begun; cat; } <big >pipe 3>&- &
+	run -130 interrupted INT '[ -e begun ]' cfs --bwlimit 1M put - big <pipe
+		[ "$output" = 'cfs put: interrupted' ]
 	run -3 as alice cfs stat big
 	as alice cfs put big
-	run -130 as alice timeout --preserve-status -s INT 1 cfs --bwlimit 1M get big copy
-	[ -z "$(find . -maxdepth 1 -name '*copy*')" ]
-	run -143 as alice timeout --preserve-status -s TERM 1 cfs --bwlimit 1M get big copy
-	[ -z "$(find . -maxdepth 1 -name '*copy*')" ]
+	run -130 interrupted INT 'ls .cfs-*.part' cfs --bwlimit 1M get big copy
+	[ "$output" = 'cfs get: interrupted' ]
+	[ -z "$(find . -name '*copy*' -o -name '.cfs-*')" ]
+	run -143 interrupted TERM 'ls .cfs-*.part' cfs --bwlimit 1M get big copy
+	[ -z "$(find . -name '*copy*' -o -name '.cfs-*')" ]
 }

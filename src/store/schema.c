@@ -15,7 +15,8 @@
  *   names of a file with several stand in alias. sum is the SHA-256 of the content of sum_version.
  *   An inode with nlink 0 is in exactly one of unnamed, orphan and attic, unless it is a directory's (gone at once).
  * dentry: id is the readdir cookie. It comes from the numbers of inodes: a new file's entry has the file's.
- * extent: kind 1 inline (data, crc), 2 a part of a blob. Extents of a file never overlap.
+ * extent: kind 1 inline (data, crc), 2 a part of a blob. Extents of a file never overlap. A table with rowids: without
+ *   them SQLite compares whole rows, and each step of a search would copy the inline bytes of the row that it looks at.
  * blob: state 0 reserved, 1 ready, 2 doomed. refs counts extents, over all users. idle_until: with refs 0, when the
  *   keeper may doom it. owner: who reserved it.
  * blob_owner: who may name a ready blob, and by which content it is found (dedup). Sharing a file of another's tree adds
@@ -67,7 +68,7 @@ static const char tables[] =
 
     "CREATE TABLE extent (ino INTEGER NOT NULL, off INTEGER NOT NULL, len INTEGER NOT NULL,"
     " kind INTEGER NOT NULL, blob BLOB, blob_off INTEGER NOT NULL, crc INTEGER NOT NULL,"
-    " data BLOB, PRIMARY KEY (ino, off)) WITHOUT ROWID;"
+    " data BLOB, PRIMARY KEY (ino, off));"
     "CREATE TABLE blob (id BLOB PRIMARY KEY, owner INTEGER NOT NULL, state INTEGER NOT NULL,"
     " refs INTEGER NOT NULL, length INTEGER NOT NULL, stored INTEGER NOT NULL, sha BLOB,"
     " idle_until INTEGER NOT NULL) WITHOUT ROWID;"

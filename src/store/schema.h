@@ -2,12 +2,12 @@
 #ifndef CFS_STORE_SCHEMA_H
 #define CFS_STORE_SCHEMA_H
 
-/* The tables of the store's database: format 1. */
+/* The tables of the store's database. */
 
 #include "base/rand.h"
 #include "store/db.h"
 
-#define STORE_FORMAT 2u
+#define STORE_FORMAT 3u
 
 /* Makes the tables and the first rows (id, incarnation, root directory) in an empty database. */
 int schema_create(struct db *db, const struct id128 *id, struct cfs_err *err);

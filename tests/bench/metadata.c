@@ -19,7 +19,7 @@
 
 #define FILES 20000u
 #define BATCH 64u
-#define SIZE  2048u
+#define SIZE  8192u
 
 struct bench {
 	struct store *s;
@@ -175,7 +175,7 @@ reads(struct bench *b)
 		     &err);
 		content_plan_free(plan);
 	}
-	report("plan, 1 inline extent of 2 KiB", 50000, start, "plans");
+	report("plan, 1 inline extent of 8 KiB", 50000, start, "plans");
 }
 
 static void
@@ -257,7 +257,7 @@ run(struct bench *b)
 	b->ino = b->st.first_ino;
 	start = start_stretch();
 	batched(b, FILES, put_one);
-	report("put 2 KiB, 64 a transaction", FILES, start, "puts");
+	report("put 8 KiB, 64 a transaction", FILES, start, "puts");
 	reads(b);
 	start = start_stretch();
 	need(store_keep(b->s, 100, &more, &err), &err);

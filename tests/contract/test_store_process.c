@@ -39,7 +39,7 @@ a_store_is_made_once_and_recognised(void **state)
 	assert_int_equal(io_write_file(AT_FDCWD, path, "cfs store 7\n", 12, 0600, NULL), 0);
 	assert_int_equal(store_open(&t->conf, t->shared, &other, &err), CFS_EFORMAT);
 	assert_non_null(strstr(err.text, "7"));
-	assert_non_null(strstr(err.text, "knows 2"));
+	assert_non_null(strstr(err.text, "knows 3"));
 	assert_int_equal(store_lock(t->path, &fd, &err), CFS_EFORMAT);
 }
 

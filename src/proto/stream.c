@@ -4,13 +4,21 @@
 ssize_t
 stream_read(struct stream *s, void *buf, size_t size, struct cfs_err *err)
 {
-	return s->ops->read(s, buf, size, err);
+	ssize_t n = s->ops->read(s, buf, size, err);
+
+	if (n > 0)
+		s->bytes_in += (uint64_t)n;
+	return n;
 }
 
 ssize_t
 stream_writev(struct stream *s, const struct iovec *iov, int count, struct cfs_err *err)
 {
-	return s->ops->writev(s, iov, count, err);
+	ssize_t n = s->ops->writev(s, iov, count, err);
+
+	if (n > 0)
+		s->bytes_out += (uint64_t)n;
+	return n;
 }
 
 int

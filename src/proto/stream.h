@@ -40,6 +40,7 @@ struct stream_ops {
 /* First member of every kind of stream. */
 struct stream {
 	const struct stream_ops *ops;
+	uint64_t bytes_in, bytes_out; /* that stream_read() and stream_writev() moved */
 };
 
 /*

@@ -13,6 +13,7 @@
 #include "server/durable.h"
 #include "server/reads.h"
 #include "server/reply.h"
+#include "server/tally.h"
 
 /* What one transaction holds at most: others wait for the write mutex meanwhile. */
 #define BATCH_CHANGES 256
@@ -63,6 +64,7 @@ batch_change_new(const struct frame *f, unsigned char **bulk_out)
 	c->number = f->number;
 	c->flags = f->flags;
 	c->came_ns = now_mono_ns();
+	c->status = 0;
 	c->len = len;
 	if (f->len > 0)
 		memcpy(c->payload, f->payload, f->len);
@@ -158,14 +160,17 @@ finish_side_work(struct session *s, int status, const struct cfs_err *err)
 
 /* Drops the first n changes, which are done. */
 static void
-drop_changes(struct batch *b, size_t n)
+drop_changes(struct session *s, size_t n)
 {
+	struct batch *b = &s->batch;
+
 	for (; n > 0; n--) {
 		struct change *c = b->head;
 
 		b->head = c->next;
 		b->count--;
 		b->bytes -= c->len;
+		tally_op(s, c->op, c->came_ns, c->status);
 		free(c);
 	}
 	if (!b->head)
@@ -260,6 +265,7 @@ do_one(struct session *s)
 	}
 	if (rc < 0) {
 		undo(s);
+		c->status = rc;
 		reply_status(s, c->op, c->number, rc, NULL, &err);
 		if (rc != CFS_EREADONLY) {
 			log_error("%s: %s: %s", s->args->peer.address, c->op->name, err.text);
@@ -267,7 +273,7 @@ do_one(struct session *s)
 		}
 	}
 	send_answers(s);
-	drop_changes(&s->batch, 1);
+	drop_changes(s, 1);
 	return true;
 }
 
@@ -298,7 +304,7 @@ batch_run(struct session *s)
 	if (rc == 0) {
 		finish_side_work(s, 0, NULL);
 		send_answers(s);
-		drop_changes(b, done);
+		drop_changes(s, done);
 	} else {
 		log_warn("%s: transaction undone: %s", s->args->peer.address, err.text);
 		undo(s);

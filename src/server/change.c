@@ -11,12 +11,13 @@
 
 /* Leaves the answer's frame where the change's flags want it. */
 static int
-answer(struct session *s, const struct change *c, int status, struct bytes_view payload,
+answer(struct session *s, struct change *c, int status, struct bytes_view payload,
        struct cfs_err *err)
 {
 	bool durable = (c->flags & FRAME_DURABLE) || c->op->number == OP_SYNC;
 	struct buf *out = durable ? &s->batch.durable : &s->batch.now;
 
+	c->status = status;
 	if (reply_frame(out, c->op, c->number, status, payload))
 		return err_code(err, CFS_ENOMEM);
 	if (durable)
@@ -25,7 +26,7 @@ answer(struct session *s, const struct change *c, int status, struct bytes_view 
 }
 
 static int
-answer_error(struct session *s, const struct change *c, int status, const struct cfs_err *why,
+answer_error(struct session *s, struct change *c, int status, const struct cfs_err *why,
 	     struct cfs_err *err)
 {
 	struct buf *payload = &s->batch.payload;
@@ -74,7 +75,7 @@ run_handler(struct session *s, struct change *c, size_t bulk_offset, uint64_t se
 
 /* Opens the change. 0: do it; 1: it was answered here (repeated, or the stream is lost); negative: undo everything. */
 static int
-begin(struct session *s, const struct change *c, struct change_numbers n, struct cfs_err *err)
+begin(struct session *s, struct change *c, struct change_numbers n, struct cfs_err *err)
 {
 	struct buf *payload = &s->batch.payload;
 	struct cfs_err why = CFS_ERR_INIT;
@@ -106,7 +107,7 @@ begin(struct session *s, const struct change *c, struct change_numbers n, struct
 
 /* A frame that is not what its operation says ends the session, after everything before it was done. */
 static int
-malformed(struct session *s, const struct change *c, struct cfs_err *err)
+malformed(struct session *s, struct change *c, struct cfs_err *err)
 {
 	struct cfs_err why = CFS_ERR_INIT;
 

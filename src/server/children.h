@@ -18,6 +18,7 @@ struct child {
 	int fd; /* the hub's end of the socketpair; -1 when it has ended */
 	enum child_role role;
 	uint32_t index; /* place in the list, while it lives */
+	int slot; /* of the counters; -1 none */
 	bool signed_in;
 	struct addr_key key;
 	int64_t since_ns;

@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/time.h"
 #include "proto/trace.h"
 #include "server/batch.h"
 #include "server/reply.h"
+#include "server/tally.h"
 
 struct handler_row {
 	unsigned number;
@@ -70,6 +72,7 @@ call_now(struct session *s, const struct frame *f, struct poolbuf *bulk_buf, siz
 	struct call c = {
 	    .op = f->desc,
 	    .number = f->number,
+	    .came_ns = now_mono_ns(),
 	    .flags = f->flags,
 	    .req = &s->req,
 	    .rep = &s->rep,
@@ -90,8 +93,10 @@ call_now(struct session *s, const struct frame *f, struct poolbuf *bulk_buf, siz
 	memset(&s->rep, 0, f->desc->reply->size);
 	buf_clear(&s->scratch);
 	rc = dispatch_handler(f->desc)(s, &c, &err);
-	if (rc != CALL_LATER)
+	if (rc != CALL_LATER) {
 		reply_call(s, &c, rc, &err);
+		tally_op(s, c.op, c.came_ns, rc);
+	}
 out:
 	bufpool_put(c.bulk_buf);
 }
@@ -105,6 +110,8 @@ dispatch_request(struct session *s, const struct frame *f, struct poolbuf *bulk_
 
 	if (rc) {
 		bufpool_put(bulk_buf);
+		if (f->desc)
+			tally_op(s, f->desc, now_mono_ns(), rc);
 		if (frame_write_error(s->writer, f->op, f->number, rc, err.text))
 			session_end(s, CFS_ENOMEM);
 	} else if ((f->desc->how & HOW_CHANGE) || f->desc->number == OP_SYNC) {

@@ -3,7 +3,9 @@
 
 #include <stdlib.h>
 
+#include "base/time.h"
 #include "server/reply.h"
+#include "server/tally.h"
 
 static void
 flush_run(struct work_job *job)
@@ -65,6 +67,7 @@ durable_add(struct session *s, struct buf *frames, unsigned count)
 	}
 	g->commit = store_last_commit(s->store);
 	g->count = count;
+	g->since_ns = now_mono_ns();
 	g->frames = *frames;
 	buf_init(frames);
 	*s->durable.tail = g;
@@ -92,6 +95,7 @@ durable_done(struct session *s)
 			d->tail = &d->head;
 		d->waiting -= g->count;
 		reply_frames(s, &g->frames);
+		tally_flush(s, g->since_ns);
 		free_group(g);
 	}
 	start(s);

@@ -26,6 +26,8 @@
 #define LOCK_WAIT_MS   3000
 /* How often it is looked whether everybody has gone. */
 #define DRAIN_LOOK_MS  100
+/* Connections that are shown, above the limit: those at the admin socket. */
+#define SLOTS_MORE     32u
 
 int
 hub_watch(struct hub *h, int fd, enum hub_event kind, uint32_t value, struct cfs_err *err)
@@ -153,6 +155,9 @@ reap(struct hub *h)
 		if (!child)
 			continue;
 		log_end(child, status);
+		if (WIFSIGNALED(status))
+			stats_count(h->stats, -1, STATS_CRASHED, 1);
+		stats_slot_free(h->stats, child->slot);
 		children_remove(&h->children, child);
 		if (keeper && !h->draining && hub_start_keeper(h, &err))
 			log_error("keeper: %s", err.text);
@@ -335,6 +340,8 @@ start(struct hub *h, struct cfs_err *err)
 		rc = lock_store(h, err);
 	if (rc == 0)
 		rc = store_shared_new(&h->shared, err);
+	if (rc == 0)
+		rc = stats_new((unsigned)c->connections + SLOTS_MORE, &h->stats, err);
 	if (rc == 0 && h->net.count == 0)
 		rc = listen_tcp(&h->net, c->listen, err);
 	if (rc == 0)
@@ -446,6 +453,7 @@ hub_run(const char *config_path, struct config *config, struct cfs_err *err)
 	tls_ctx_free(h->tls);
 	identity_fini(&h->identity);
 	store_shared_free(h->shared);
+	stats_free(h->stats);
 	fd_close(&h->signal_fd);
 	fd_close(&h->epoll_fd);
 	fd_close(&h->lock_fd);

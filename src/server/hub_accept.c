@@ -71,6 +71,8 @@ fork_child(struct hub *h, struct child *child, int *hub_fd_out, struct cfs_err *
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv))
 		return err_set_errno(err, errno, "socketpair");
+	if (child->role != CHILD_KEEPER)
+		child->slot = stats_slot_take(h->stats);
 	child->fd = sv[0];
 	child->pid = fork();
 	if (child->pid == 0) {
@@ -79,12 +81,14 @@ fork_child(struct hub *h, struct child *child, int *hub_fd_out, struct cfs_err *
 	}
 	fd_close(&sv[1]);
 	if (child->pid < 0) {
+		stats_slot_free(h->stats, child->slot);
 		fd_close(&sv[0]);
 		return err_set_errno(err, errno, "fork");
 	}
 	added = children_add(&h->children, child);
 	if (!added) {
 		/* It ends by itself, because its socket does. */
+		stats_slot_free(h->stats, child->slot);
 		fd_close(&sv[0]);
 		return err_code(err, CFS_ENOMEM);
 	}
@@ -94,7 +98,7 @@ fork_child(struct hub *h, struct child *child, int *hub_fd_out, struct cfs_err *
 static void
 start_session(struct hub *h, int fd, enum child_role role)
 {
-	struct child child = {.role = role, .since_ns = now_real_ns(), .fd = -1};
+	struct child child = {.role = role, .since_ns = now_real_ns(), .fd = -1, .slot = -1};
 	struct sockaddr_storage addr = {0};
 	socklen_t len = sizeof(addr);
 	struct cfs_err err = CFS_ERR_INIT;
@@ -112,8 +116,10 @@ start_session(struct hub *h, int fd, enum child_role role)
 		(void)snprintf(child.peer, sizeof(child.peer), "%.*s", (int)sizeof(child.peer) - 1,
 			       addr_format(text, &addr));
 	}
-	if (!allowed(h, &child, fd))
+	if (!allowed(h, &child, fd)) {
+		stats_count(h->stats, -1, STATS_TURNED_AWAY, 1);
 		goto out;
+	}
 	refused = refusals_count(&h->refusals, &child.key, now_mono_ns());
 	rc = fork_child(h, &child, &hub_fd, &err);
 	if (rc == 0)
@@ -145,8 +151,11 @@ hub_accept(struct hub *h, int listen_fd, enum child_role role)
 int
 hub_start_keeper(struct hub *h, struct cfs_err *err)
 {
-	struct child child = {
-	    .role = CHILD_KEEPER, .since_ns = now_real_ns(), .fd = -1, .user = "(keeper)"};
+	struct child child = {.role = CHILD_KEEPER,
+			      .since_ns = now_real_ns(),
+			      .fd = -1,
+			      .slot = -1,
+			      .user = "(keeper)"};
 	int hub_fd;
 	int rc = fork_child(h, &child, &hub_fd, err);
 

@@ -12,6 +12,7 @@
 #include "server/children.h"
 #include "server/config.h"
 #include "server/identity.h"
+#include "server/stats.h"
 
 struct hub {
 	const char *config_path;
@@ -19,6 +20,7 @@ struct hub {
 	struct identity identity;
 	struct tls_ctx *tls;
 	struct store_shared *shared;
+	struct stats *stats;
 	struct listener net, admin;
 	int lock_fd, epoll_fd, signal_fd;
 	char admin_path[PATH_MAX]; /* empty: none made */

@@ -7,6 +7,7 @@
 #include "server/dispatch.h"
 #include "server/durable.h"
 #include "server/reply.h"
+#include "server/tally.h"
 #include "store/content.h"
 
 /* Reserved ids that are left when the next ones are fetched, and the first, small helping for those who put little. */
@@ -21,7 +22,7 @@ struct blob_job {
 	struct blob_job *next; /* in blobs.written */
 	enum blob_step step;
 	const struct op_desc *op;
-	uint64_t number;
+	uint64_t number, came_ns;
 	struct tag *tag;
 	struct poolbuf *buf;
 	uint32_t length, stored;
@@ -76,6 +77,7 @@ finish_failed(struct session *s, struct blob_job *b, int status, const struct cf
 {
 	b->tag->status = status;
 	reply_status(s, b->op, b->number, status, NULL, err);
+	tally_op(s, b->op, b->came_ns, status);
 	s->batch.wanted = true;
 	free_job(b);
 }
@@ -99,6 +101,7 @@ finish_good(struct session *s, struct blob_job *b)
 		durable_add(s, &frames, 1);
 	buf_fini(&payload);
 	buf_fini(&frames);
+	tally_op(s, b->op, b->came_ns, 0);
 	free_job(b);
 }
 
@@ -272,10 +275,12 @@ handle_BLOB_PUT(struct session *s, struct call *c, struct cfs_err *err)
 	b->step = BLOB_HASH;
 	b->op = c->op;
 	b->number = c->number;
+	b->came_ns = c->came_ns;
 	b->length = (uint32_t)c->bulk_in.len;
 	b->buf = c->bulk_buf;
 	c->bulk_buf = NULL;
 	s->blobs.in_flight++;
+	tally_blob(s, req->tag, b->length);
 	work_submit(s->workers, &b->job);
 	return CALL_LATER;
 }

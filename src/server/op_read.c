@@ -12,6 +12,7 @@
 #include "server/downloads.h"
 #include "server/reply.h"
 #include "server/sum.h"
+#include "server/tally.h"
 #include "store/content.h"
 #include "store/names.h"
 
@@ -30,7 +31,7 @@ struct read_job {
 	struct session *s;
 	struct read_job *next; /* in reads.waiting */
 	const struct op_desc *op;
-	uint64_t number;
+	uint64_t number, came_ns;
 	struct m_read_req req;
 	struct content_plan *plan;
 	struct poolbuf *buf;
@@ -163,9 +164,11 @@ reads_answer(struct session *s, struct read_job *r)
 	if (r->status) {
 		reply_status(s, r->op, r->number, r->status, NULL, &r->err);
 	} else {
+		tally_sent(s, &r->plan->attr, r->plan->length);
 		reply_bulk(s, r->op, r->number, &rep, r->buf, r->data_len);
 		r->buf = NULL;
 	}
+	tally_op(s, r->op, r->came_ns, r->status);
 	free_read(r);
 }
 
@@ -280,6 +283,7 @@ answer_direct(struct session *s, struct call *c, const struct content_plan *plan
 		return rc;
 	c->bulk_out = (struct bytes_view){.data = bytes, .len = data_len};
 	reply_call(s, c, 0, NULL);
+	tally_op(s, c->op, c->came_ns, 0);
 	return CALL_LATER;
 }
 
@@ -298,6 +302,7 @@ submit(struct session *s, struct call *c, const struct m_read_req *req, struct c
 	r->s = s;
 	r->op = c->op;
 	r->number = c->number;
+	r->came_ns = c->came_ns;
 	r->req = *req;
 	r->plan = plan;
 	s->reads.in_flight++;

@@ -12,6 +12,7 @@
 #include "server/dispatch.h"
 #include "server/hublink.h"
 #include "server/signin.h"
+#include "server/tally.h"
 #include "server/watch.h"
 
 #define PROTOCOL_VERSION 1u
@@ -61,6 +62,7 @@ handle_HELLO(struct session *s, struct call *c, struct cfs_err *err)
 	s->signed_in = true;
 	frame_reader_set_max(s->reader, FRAME_MAX);
 	hublink_signed_in(s);
+	tally_signed_in(s);
 	log_info("%s: '%s' signed in with %.*s", s->args->peer.address, s->me.name,
 		 STR_ARGS(req->client));
 	return 0;

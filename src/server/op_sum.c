@@ -8,6 +8,7 @@
 #include "server/dispatch.h"
 #include "server/reads.h"
 #include "server/reply.h"
+#include "server/tally.h"
 #include "store/content.h"
 
 /* Bytes read and hashed in one step: one blob, as a rule. */
@@ -18,7 +19,7 @@ struct sum_job {
 	struct session *s;
 	struct sum_job *next;
 	const struct op_desc *op;
-	uint64_t number;
+	uint64_t number, came_ns;
 	struct inode_ref ref;
 	struct sha256_ctx *hash;
 	struct content_plan *plan; /* of the step under way */
@@ -101,6 +102,7 @@ answer(struct session *s, struct sum_job *j)
 	struct m_sum_rep rep = {.hash = j->sum, .version = j->version, .size = j->size};
 
 	reply_status(s, j->op, j->number, j->status, &rep, &j->err);
+	tally_op(s, j->op, j->came_ns, j->status);
 	free_sum(j);
 }
 
@@ -234,6 +236,7 @@ submit(struct session *s, const struct call *c, struct inode_ref ref, struct cfs
 	j->s = s;
 	j->op = c->op;
 	j->number = c->number;
+	j->came_ns = c->came_ns;
 	j->ref = ref;
 	s->reads.in_flight++;
 	*s->reads.sums_tail = j;

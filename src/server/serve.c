@@ -137,7 +137,8 @@ serve_connection(struct hub *h, struct child *self, int fd, int hub_fd, unsigned
 {
 	struct store_conf store_conf = config_store(h->config);
 	struct session_conf conf = session_conf_of(h);
-	struct session_args args = {.conf = &conf, .hub_fd = hub_fd};
+	struct session_args args = {
+	    .conf = &conf, .hub_fd = hub_fd, .stats = h->stats, .slot = self->slot};
 	struct cfs_err err = CFS_ERR_INIT;
 	int rc;
 

@@ -18,6 +18,7 @@
 #include "server/input.h"
 #include "server/reads.h"
 #include "server/state.h"
+#include "server/tally.h"
 #include "server/watch.h"
 #include "store/store.h"
 
@@ -72,7 +73,9 @@ init(struct session *s, const struct session_args *args)
 	reads_init(s);
 	durable_init(s);
 	watch_init(s);
-	rc = blobs_init(s);
+	rc = tally_init(s);
+	if (rc == 0)
+		rc = blobs_init(s);
 	if (rc)
 		return rc;
 	rc = work_new(WORKERS, WORKERS_IDLE_MS, &s->workers, &err);
@@ -125,6 +128,7 @@ fini(struct session *s)
 	bufpool_free(s->put_bufs);
 	bufpool_free(s->read_bufs);
 	buf_fini(&s->scratch);
+	tally_fini(s);
 	stream_close(s->stream);
 }
 
@@ -272,6 +276,7 @@ loop(struct session *s)
 		watch_run(s);
 		run_timers(s);
 		send_out(s);
+		tally_turn(s);
 		reads_start_waiting(s);
 	}
 }

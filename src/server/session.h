@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "proto/stream.h"
+#include "server/stats.h"
 #include "store/store.h"
 
 /* Who is at the other end, as far as the transport knows. */
@@ -44,7 +45,9 @@ struct session_args {
 	struct store *store; /* borrowed: used by the calling thread and by the session's workers */
 	const struct session_conf *conf;
 	struct session_peer peer;
-	int hub_fd; /* socket to the hub, borrowed; -1: there is none */
+	int hub_fd;          /* socket to the hub, borrowed; -1: there is none */
+	struct stats *stats; /* borrowed, and the slot to count in; NULL: in memory of its own */
+	int slot;
 };
 
 /*

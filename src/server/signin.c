@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "server/convert.h"
 #include "server/hublink.h"
+#include "server/tally.h"
 #include "store/events.h"
 #include "store/names.h"
 
@@ -201,6 +202,7 @@ signin_refused(struct session *s, const struct m_hello_req *req, const struct cf
 	if (doubles < REFUSED_EVENTS_MAX)
 		record_refusal(s, req->user);
 	hublink_refused(s);
+	tally_refused(s);
 	doubles = doubles < DELAY_DOUBLES ? doubles : DELAY_DOUBLES;
 	s->hold_until = deadline_from_ms((int64_t)DELAY_MS << doubles);
 	session_end(s, CFS_EAUTH);

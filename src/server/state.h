@@ -13,6 +13,7 @@
  *	reads     READ and SUM: plan, read on workers, answer out of the buffer that was read into
  *	durable   answers that wait for a flush
  *	watch     events, pushed to those who subscribed
+ *	tally     what all of them count
  */
 
 #include "base/buf.h"
@@ -33,6 +34,7 @@ struct session;
 struct call {
 	const struct op_desc *op;
 	uint64_t number;
+	uint64_t came_ns; /* now_mono_ns() */
 	uint16_t flags;
 	const union m_any *req;
 	union m_any *rep;
@@ -57,6 +59,7 @@ struct change {
 	uint64_t number;
 	uint16_t flags;
 	uint64_t came_ns; /* now_mono_ns() */
+	int status;       /* what it was answered */
 	size_t len;
 	unsigned char payload[]; /* fields, then bulk */
 };
@@ -84,7 +87,7 @@ struct batch {
 /* Reply frames that may go out when a commit is on stable storage. */
 struct durable_group {
 	struct durable_group *next;
-	uint64_t commit;
+	uint64_t commit, since_ns;
 	unsigned count; /* of frames */
 	struct buf frames;
 };
@@ -142,6 +145,8 @@ struct session {
 	struct stream *stream;
 	struct store *store;
 	struct work_pool *workers;
+	struct stats *stats, *own_stats; /* own_stats: where there is no hub */
+	int slot;
 	struct bufpool *put_bufs, *read_bufs;
 
 	struct cred cred;

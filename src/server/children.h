@@ -11,14 +11,22 @@
 #include "server/hubmsg.h"
 #include "server/refusals.h"
 
-enum child_role { CHILD_SESSION, CHILD_ADMIN, CHILD_KEEPER };
+/* From CHILD_KEEPER on they are services: one process of each that is wanted, as long as the hub lives. */
+enum child_role { CHILD_SESSION, CHILD_ADMIN, CHILD_KEEPER, CHILD_METRICS };
+#define CHILD_ROLES (CHILD_METRICS + 1)
+
+static inline bool
+child_is_service(enum child_role role)
+{
+	return role >= CHILD_KEEPER;
+}
 
 struct child {
 	pid_t pid;
 	int fd; /* the hub's end of the socketpair; -1 when it has ended */
 	enum child_role role;
 	uint32_t index; /* place in the list, while it lives */
-	int slot; /* of the counters; -1 none */
+	int slot;       /* of the counters; -1 none */
 	bool signed_in;
 	struct addr_key key;
 	int64_t since_ns;

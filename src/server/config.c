@@ -88,6 +88,32 @@ static const struct conf_key keys[] = {
      .offset = AT(events_max_bytes),
      .def = "256M",
      .doc = "About how much of them is kept; the oldest give way. 0: no limit but the time."},
+    {.section = "metrics",
+     .key = "listen",
+     .type = CONF_STRING,
+     .offset = AT(metrics_listen),
+     .doc =
+	 "HOST:PORT at which http://HOST:PORT/metrics is answered for Prometheus, in the clear and\n"
+	 "to everybody who can reach it. Without it: nowhere."},
+    {.section = "metrics",
+     .key = "remote",
+     .type = CONF_BOOL,
+     .offset = AT(metrics_remote),
+     .def = "no",
+     .doc = "Whether listen may name an address that other machines can reach."},
+    {.section = "metrics",
+     .key = "file",
+     .type = CONF_STRING,
+     .offset = AT(metrics_file),
+     .doc = "A file that the same text is put into, replaced as a whole each time."},
+    {.section = "metrics",
+     .key = "interval",
+     .type = CONF_DURATION,
+     .offset = AT(metrics_interval_ms),
+     .def = "15s",
+     .min = SECOND,
+     .max = DAY,
+     .doc = "How often the file is written."},
     {.section = "access",
      .key = "default",
      .type = CONF_ENUM,
@@ -172,6 +198,36 @@ config_print_sample(FILE *f)
 	conf_print_sample(f, &table);
 }
 
+/* By its text: a name but localhost may mean anything tomorrow. */
+static bool
+is_loopback(const char *host)
+{
+	return strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0 ||
+	       (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host));
+}
+
+static int
+check_metrics(const struct config *c, const char *path, struct cfs_err *err)
+{
+	char host[HOST_SIZE];
+	uint16_t port;
+
+	if (!c->metrics_listen)
+		return 0;
+	if (hostport_parse(c->metrics_listen, 0, host, &port, err)) {
+		err_wrap(err, "%s: [metrics] listen", path);
+		err->code = CFS_ECONFIG;
+		return CFS_ECONFIG;
+	}
+	if (!c->metrics_remote && !is_loopback(host))
+		return err_set(
+		    err, CFS_ECONFIG,
+		    "%s: [metrics] listen: other machines can reach that address; say remote = "
+		    "yes if they should",
+		    path);
+	return 0;
+}
+
 /* What the table cannot say of a value. */
 static int
 check_values(const struct config *c, const char *path, struct cfs_err *err)
@@ -186,7 +242,7 @@ check_values(const struct config *c, const char *path, struct cfs_err *err)
 		err->code = CFS_ECONFIG;
 		return CFS_ECONFIG;
 	}
-	return 0;
+	return check_metrics(c, path, err);
 }
 
 int

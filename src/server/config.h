@@ -33,6 +33,10 @@ struct config {
 	/* [events] */
 	int64_t events_keep_ms;
 	uint64_t events_max_bytes;
+	/* [metrics] */
+	const char *metrics_listen, *metrics_file; /* NULL: none */
+	bool metrics_remote;
+	int64_t metrics_interval_ms;
 	/* [access] */
 	int access; /* enum access_default */
 	/* [limits] */

@@ -144,23 +144,23 @@ log_end(const struct child *child, int status)
 static void
 reap(struct hub *h)
 {
-	struct cfs_err err = CFS_ERR_INIT;
 	int status;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		struct child *child = children_find(&h->children, pid);
-		bool keeper = child && child->role == CHILD_KEEPER;
+		enum child_role role;
 
 		if (!child)
 			continue;
+		role = child->role;
 		log_end(child, status);
 		if (WIFSIGNALED(status))
 			stats_count(h->stats, -1, STATS_CRASHED, 1);
 		stats_slot_free(h->stats, child->slot);
 		children_remove(&h->children, child);
-		if (keeper && !h->draining && hub_start_keeper(h, &err))
-			log_error("keeper: %s", err.text);
+		if (child_is_service(role))
+			hub_service_ended(h, role);
 	}
 }
 
@@ -172,7 +172,7 @@ each_session(struct hub *h, void (*act)(const struct child *))
 	struct child *c = children_from(&h->children, 0);
 
 	for (; c; c = children_from(&h->children, c->index + 1)) {
-		if (c->role != CHILD_KEEPER)
+		if (!child_is_service(c->role))
 			act(c);
 	}
 }
@@ -237,18 +237,14 @@ reload(struct hub *h)
 		return;
 	}
 	if (!same_text(fresh->listen, h->config->listen) ||
-	    !same_text(fresh->admin_socket, h->config->admin_socket))
-		log_warn("[server] listen and admin_socket change with the next restart");
+	    !same_text(fresh->admin_socket, h->config->admin_socket) ||
+	    !same_text(fresh->metrics_listen, h->config->metrics_listen))
+		log_warn("addresses and admin_socket change with the next restart");
 	if (config_apply_log(fresh, "cfsd", &err))
 		log_error("%s", err.text);
 	config_free(h->config);
 	h->config = fresh;
-	/* The keeper reads the attic's limits when it starts: it is started anew when it ends. */
-	for (struct child *c = children_from(&h->children, 0); c;
-	     c = children_from(&h->children, c->index + 1)) {
-		if (c->role == CHILD_KEEPER && c->fd >= 0)
-			(void)shutdown(c->fd, SHUT_RDWR);
-	}
+	hub_services_renew(h);
 	log_notice("settings read again from %s", h->config_path);
 }
 
@@ -348,6 +344,8 @@ start(struct hub *h, struct cfs_err *err)
 		rc = identity_load(c, &h->net, &h->identity, err);
 	if (rc == 0)
 		rc = tls_server_ctx_new(h->identity.key, &h->tls, err);
+	if (rc == 0 && c->metrics_listen)
+		rc = listen_tcp(&h->metrics, c->metrics_listen, err);
 	if (rc == 0 && h->admin.count == 0)
 		rc = adminsock_listen(c, &h->admin, h->admin_path, err);
 	if (rc == 0)
@@ -355,7 +353,7 @@ start(struct hub *h, struct cfs_err *err)
 	if (rc == 0)
 		rc = watch_listeners(h, err);
 	if (rc == 0)
-		rc = hub_start_keeper(h, err);
+		rc = hub_services_start(h, err);
 	return rc;
 }
 
@@ -367,6 +365,9 @@ say_ready(const struct hub *h)
 	for (size_t i = 0; i < h->net.count; i++)
 		(void)fprintf(stderr, "cfsd: ready on %s\n",
 			      addr_format_local(text, h->net.fds[i]));
+	for (size_t i = 0; i < h->metrics.count; i++)
+		(void)fprintf(stderr, "cfsd: metrics on http://%s/metrics\n",
+			      addr_format_local(text, h->metrics.fds[i]));
 	(void)fflush(stderr);
 	notify_manager("READY=1");
 }
@@ -374,15 +375,11 @@ say_ready(const struct hub *h)
 static bool
 finished(struct hub *h)
 {
-	struct child *keeper;
-
 	if (!h->draining)
 		return false;
 	if (deadline_passed(h->drain_deadline))
 		each_session(h, kill_now);
-	keeper = children_from(&h->children, 0);
-	if (h->children.count == 1 && keeper->role == CHILD_KEEPER && keeper->fd >= 0)
-		fd_close(&keeper->fd); /* flushes a last time and ends */
+	hub_services_end(h);
 	return h->children.count == 0;
 }
 
@@ -449,6 +446,7 @@ hub_run(const char *config_path, struct config *config, struct cfs_err *err)
 		(void)unlink(h->admin_path);
 	listener_close(&h->net);
 	listener_close(&h->admin);
+	listener_close(&h->metrics);
 	children_clear(&h->children);
 	tls_ctx_free(h->tls);
 	identity_fini(&h->identity);

@@ -71,7 +71,7 @@ fork_child(struct hub *h, struct child *child, int *hub_fd_out, struct cfs_err *
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv))
 		return err_set_errno(err, errno, "socketpair");
-	if (child->role != CHILD_KEEPER)
+	if (!child_is_service(child->role))
 		child->slot = stats_slot_take(h->stats);
 	child->fd = sv[0];
 	child->pid = fork();
@@ -149,17 +149,15 @@ hub_accept(struct hub *h, int listen_fd, enum child_role role)
 }
 
 int
-hub_start_keeper(struct hub *h, struct cfs_err *err)
+hub_fork_service(struct hub *h, enum child_role role, struct cfs_err *err)
 {
-	struct child child = {.role = CHILD_KEEPER,
-			      .since_ns = now_real_ns(),
-			      .fd = -1,
-			      .slot = -1,
-			      .user = "(keeper)"};
+	struct child child = {.role = role, .since_ns = now_real_ns(), .fd = -1, .slot = -1};
 	int hub_fd;
-	int rc = fork_child(h, &child, &hub_fd, err);
+	int rc;
 
+	(void)strcpy(child.user, role == CHILD_KEEPER ? "(keeper)" : "(metrics)");
+	rc = fork_child(h, &child, &hub_fd, err);
 	if (rc == 0)
-		serve_keeper(h, &child, hub_fd);
+		serve_service(h, &child, hub_fd);
 	return rc < 0 ? rc : 0;
 }

@@ -21,7 +21,7 @@ struct hub {
 	struct tls_ctx *tls;
 	struct store_shared *shared;
 	struct stats *stats;
-	struct listener net, admin;
+	struct listener net, admin, metrics;
 	int lock_fd, epoll_fd, signal_fd;
 	char admin_path[PATH_MAX]; /* empty: none made */
 	struct children children;
@@ -44,12 +44,18 @@ int hub_watch(struct hub *h, int fd, enum hub_event kind, uint32_t value, struct
 /* Takes what waits at a listening socket, up to a bound. */
 void hub_accept(struct hub *h, int listen_fd, enum child_role role);
 
-/* Forks the keeper. */
-int hub_start_keeper(struct hub *h, struct cfs_err *err);
+/* Forks the process of a service. */
+int hub_fork_service(struct hub *h, enum child_role role, struct cfs_err *err);
+
+/* hub_services.c: starts those that are wanted and do not run; once more after one ended; with new settings; ends all. */
+int hub_services_start(struct hub *h, struct cfs_err *err);
+void hub_service_ended(struct hub *h, enum child_role role);
+void hub_services_renew(struct hub *h);
+void hub_services_end(struct hub *h);
 
 /* What a forked child does, each its whole life; they do not return. fd is the connection, hub_fd its end to the hub. */
 _Noreturn void serve_connection(struct hub *h, struct child *self, int fd, int hub_fd,
 				unsigned refused);
-_Noreturn void serve_keeper(struct hub *h, struct child *self, int hub_fd);
+_Noreturn void serve_service(struct hub *h, struct child *self, int hub_fd);
 
 #endif

@@ -14,15 +14,18 @@
 #include "net/fdstream.h"
 #include "server/hub_state.h"
 #include "server/keeper.h"
+#include "server/metrics.h"
 #include "server/sandbox.h"
 #include "server/session.h"
 
 /* What is the hub's alone: where others connect, and its ends of the sockets to all the other sessions. */
 static void
-close_what_is_the_hubs(struct hub *h)
+close_what_is_the_hubs(struct hub *h, const struct child *self)
 {
 	listener_close(&h->net);
 	listener_close(&h->admin);
+	if (self->role != CHILD_METRICS)
+		listener_close(&h->metrics);
 	fd_close(&h->epoll_fd);
 	fd_close(&h->signal_fd);
 	for (struct child *c = children_from(&h->children, 0); c;
@@ -56,7 +59,7 @@ become_child(struct hub *h, struct child *self)
 	if (!die_with(h->pid))
 		_exit(1);
 	leave_signals(h);
-	close_what_is_the_hubs(h);
+	close_what_is_the_hubs(h, self);
 	fd_close(&self->fd);
 	if (sandbox_enter(&err)) {
 		log_err(&err);
@@ -65,12 +68,23 @@ become_child(struct hub *h, struct child *self)
 }
 
 _Noreturn void
-serve_keeper(struct hub *h, struct child *self, int hub_fd)
+serve_service(struct hub *h, struct child *self, int hub_fd)
 {
 	struct store_conf conf = config_store(h->config);
+	const struct metrics_job metrics = {
+	    .store_conf = &conf,
+	    .shared = h->shared,
+	    .stats = h->stats,
+	    .started_ns = h->started_ns,
+	    .listener = &h->metrics,
+	    .file = h->config->metrics_file,
+	    .interval_ms = h->config->metrics_interval_ms,
+	    .hub_fd = hub_fd,
+	};
 
 	become_child(h, self);
-	_exit(keeper_run(&conf, h->shared, hub_fd));
+	_exit(self->role == CHILD_METRICS ? metrics_run(&metrics)
+					  : keeper_run(&conf, h->shared, hub_fd));
 }
 
 /* The handshake, within the time for signing in; the hub's end ends it too. */

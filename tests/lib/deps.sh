@@ -9,7 +9,7 @@ declare -A sets=(
 	[build]='gcc libc6-dev make pkg-config libssl-dev libsqlite3-dev libsodium-dev libinih-dev libjansson-dev
 		libreadline-dev libfuse3-dev'
 	[try]='fuse3'
-	[test]='libcmocka-dev bats fuse3 expect tmux jq git rsync openssl zsh fish systemd strace'
+	[test]='libcmocka-dev bats iproute2 fuse3 expect tmux jq git rsync openssl zsh fish systemd strace'
 	[lint]='clang-format clang-tidy shellcheck mandoc'
 	[bench]='sshfs openssh-server openssh-client rsync jq fuse3'
 	[fuzz]='clang'

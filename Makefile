@@ -5,7 +5,7 @@
 #   make            the programs, in build/bin            make try     a server, a user, a mount and a shell to play in
 #   make check      every test that is not slow           make unit T=err            one cmocka program (no T: all)
 #   make check-all  the slow ones too                     make bats T=tests/cli/ls.bats   one bats file (no T: all)
-#   make lint | format | fuzz | bench BENCH=--quick | install | clean | deps
+#   make lint | format | fuzz | bench BENCH=--quick | install | deb | clean | deps
 #
 # Variables: CC, PREFIX, DESTDIR, VERSION, V=1 (show commands), WERROR=0 (warnings do not stop the build),
 # SAN=1 (address and undefined sanitizers, in build-san), TSAN=1 (thread sanitizer, in build-tsan), B (build folder).
@@ -13,7 +13,7 @@
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all tests check check-all unit bats try bench fuzz fuzzers lint format protocol-manual install clean deps FORCE
+.PHONY: all tests check check-all unit bats try bench fuzz fuzzers lint format protocol-manual install deb clean deps FORCE
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -49,7 +49,8 @@ else
 WARN += -Wnull-dereference
 HARDEN := -O2 -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fPIE \
 	$(if $(filter x86_64 i686,$(shell uname -m)),-fcf-protection)
-LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack
+# A build id is a hash of where it was built too: packages of one commit would differ.
+LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--build-id=none
 endif
 
 CPPFLAGS_ALL := -D_GNU_SOURCE -Isrc $(CPPFLAGS)
@@ -154,7 +155,7 @@ $(B)/%.stamp: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CONTENT)' | cmp -s - $@ || echo '$(CONTENT)' >$@
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -type f -name '*.d' 2>/dev/null)
 .PRECIOUS: $(B)/%.o
 
 # ---- tests. The tools are installed first, then make starts anew, so that it finds them.
@@ -201,7 +202,7 @@ fuzzers: $(FUZZERS)
 # ---- lint
 
 C_FILES := $(wildcard src/*/*.[ch] fuse/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
-SCRIPTS := $(wildcard .ci/run tests/lib/run-all tests/lib/*.sh tests/lib/*.bash tests/lint/* tests/bench/bench \
+SCRIPTS := $(wildcard .ci/run tests/lib/run-all tests/lib/*.sh tests/lib/*.bash conf/deb/build conf/deb/*.p*rm conf/deb/*.p*inst tests/lint/* tests/bench/bench \
 	tests/bench/*.bash tests/*/*.bats completions/*.bash)
 MANUALS := $(wildcard man/*.[1-8])
 TIDY := $(addprefix tidy/,$(filter src/%.c fuse/%.c,$(C_FILES)))
@@ -263,6 +264,17 @@ install: all
 		{ $(call install_placed,conf/cfsd.conf,$(DESTDIR)$(SYSCONFDIR)/cfs/cfsd.conf); }
 	mkdir -p $(DESTDIR)$(MOUNTHELPERDIR)
 	ln -sf $(PREFIX)/bin/cfs-mount $(DESTDIR)$(MOUNTHELPERDIR)/mount.cfs
+
+# Debian packages, in $(B)/deb. A commit that has no tag is a version behind the last one, later commits above earlier ones.
+DEB_DATE = $(shell TZ=UTC git log -1 --format=%cd --date=format-local:%Y%m%d%H%M%S 2>/dev/null)
+DEB_VERSION = $(firstword $(subst -, ,$(VERSION)))$(if $(findstring -,$(VERSION)),+git$(DEB_DATE).$(lastword $(subst \
+	-, ,$(VERSION))))
+deb:
+	@tests/lib/deps.sh build deb
+	+@$(SUBMAKE) all
+	@rm -rf $(B)/deb/stage
+	+@$(SUBMAKE) install DESTDIR=$(B)/deb/stage PREFIX=/usr SYSCONFDIR=/etc LOCALSTATEDIR=/var MOUNTHELPERDIR=/usr/sbin >/dev/null
+	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} conf/deb/build $(B)/deb/stage $(DEB_VERSION) $(B)/deb
 
 clean:
 	rm -rf build build-san build-tsan build-fuzz build-clang

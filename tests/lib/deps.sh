@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# deps.sh SET...: installs what is missing of the named sets of Debian packages (build, test, try, lint, bench), through
+# deps.sh SET...: installs what is missing of the named sets of Debian packages (build, test, try, deb, lint, bench, fuzz), through
 # sudo when not root. Says what it installs; says nothing and takes no time when nothing is missing.
 set -euo pipefail
 
@@ -9,7 +9,8 @@ declare -A sets=(
 	[build]='gcc libc6-dev make pkg-config libssl-dev libsqlite3-dev libsodium-dev libinih-dev libjansson-dev
 		libreadline-dev libfuse3-dev'
 	[try]='fuse3'
-	[test]='libcmocka-dev bats iproute2 fuse3 expect tmux jq git rsync openssl zsh fish systemd strace'
+	[test]='libcmocka-dev bats iproute2 fuse3 expect tmux jq git rsync openssl zsh fish systemd strace dpkg-dev'
+	[deb]='dpkg-dev binutils'
 	[lint]='clang-format clang-tidy shellcheck mandoc'
 	[bench]='sshfs openssh-server openssh-client rsync jq fuse3'
 	[fuzz]='clang'

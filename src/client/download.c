@@ -17,7 +17,7 @@
 /* READ's flags: whole extents, part of a download, check what carries no hash. */
 #define READ_FLAGS   (1u | 2u | 4u)
 #define MAX_RESTARTS 5u
-/* What is checked and written in the user's own thread. */
+/* What one worker makes a file of in one go, a few files at a time. */
 #define SMALL        65536u
 
 struct download {
@@ -29,6 +29,7 @@ struct download {
 	uint64_t written;      /* bytes that are written */
 	struct chunk *waiting; /* checked and not written, by offset */
 	bool writing;          /* a worker is at it */
+	bool late;             /* small: its file is made when its bytes are there */
 	bool changed;          /* start again when nothing is pending */
 	unsigned restarts;
 };
@@ -115,6 +116,54 @@ write_job(struct work_job *job)
 	ch->code = rc == 0 ? write_all(ch, &d->target, rep.pieces, &ch->err) : rc;
 }
 
+static int
+open_target(struct download *d, bool regular_only, struct cfs_err *err)
+{
+	const struct target_want want = {
+	    .path = d->base.local,
+	    .noclobber = d->want.noclobber,
+	    .nofollow = d->want.nofollow,
+	    .regular_only = regular_only,
+	    .mode = d->want.set_mode ? d->attr.mode & 0777 : 0666,
+	};
+	int rc = target_open(&d->target, &want, err);
+
+	d->target.cancel = &d->base.x->cancel;
+	return rc;
+}
+
+static int
+commit(struct download *d, struct cfs_err *err)
+{
+	const struct target_meta meta = {
+	    .size = d->attr.size,
+	    .noclobber = d->want.noclobber,
+	    .set_mode = d->want.set_mode,
+	    .set_times = d->want.set_times,
+	    .mode = d->attr.mode,
+	    .atime_ns = d->attr.atime_ns,
+	    .mtime_ns = d->attr.mtime_ns,
+	};
+
+	return target_commit(&d->target, &meta, err);
+}
+
+/* From answer to finished file. Code 1: the target is none that a worker may wait for. */
+static void
+whole_job(struct work_job *job)
+{
+	struct chunk *ch = CONTAINER_OF(job, struct chunk, job);
+	struct download *d = download_of(ch->item);
+
+	check_job(job);
+	if (ch->code == 0)
+		ch->code = open_target(d, true, &ch->err);
+	if (ch->code == 0)
+		write_job(job);
+	if (ch->code == 0)
+		ch->code = commit(d, &ch->err);
+}
+
 /* ---- answers */
 
 /* Bytes of the file that an answer covers, and of bulk in it; checks that the pieces are what can be asked for. */
@@ -193,14 +242,41 @@ was_checked(struct chunk *ch)
 	write_next(d);
 }
 
-/* A worker would cost more than it does. */
 static void
-check_and_write_here(struct chunk *ch)
+succeed(struct download *d)
 {
-	check_job(&ch->job);
-	if (ch->code == 0)
-		write_job(&ch->job);
-	was_written(ch);
+	d->base.report.bytes = d->attr.size;
+	d->base.report.attr = d->attr;
+	d->base.finished = true;
+}
+
+/* The target of a small file after all: by this thread, which an interruption wakes. */
+static int
+open_late(struct download *d, struct cfs_err *err)
+{
+	d->late = false;
+	target_fini(&d->target);
+	return open_target(d, false, err);
+}
+
+static void
+was_made(struct chunk *ch)
+{
+	struct download *d = download_of(ch->item);
+
+	if (ch->code > 0 && (ch->code = open_late(d, &ch->err)) == 0) {
+		ch->next = NULL;
+		d->waiting = ch;
+		write_next(d);
+		return;
+	}
+	if (ch->code < 0) {
+		item_fail(ch->item, ch->code, &ch->err);
+	} else {
+		xfer_progress(ch->item->x, ch->len);
+		succeed(d);
+	}
+	chunk_free(ch);
 }
 
 static int ask(struct download *d, uint64_t offset, size_t length, struct chunk *ch);
@@ -233,10 +309,16 @@ was_read(struct chunk *ch)
 		chunk_free(ch);
 		return;
 	}
-	if (covered <= SMALL && !d->target.in_order && !d->writing)
-		check_and_write_here(ch);
-	else
-		chunk_work(ch, check_job, was_checked);
+	if (d->late && covered == d->attr.size) {
+		chunk_ride(ch, whole_job, was_made);
+		return;
+	}
+	if (d->late && (rc = open_late(d, &ch->err)) < 0) {
+		item_fail(ch->item, rc, &ch->err);
+		chunk_free(ch);
+		return;
+	}
+	chunk_work(ch, check_job, was_checked);
 }
 
 /* Sends a READ; its bytes arrive in ch's buffer. */
@@ -313,13 +395,14 @@ restart(struct download *d, struct cfs_err *err)
 	d->restarts++;
 	d->changed = false;
 	drop_waiting(d);
-	if ((d->target.in_order && d->written > 0) ||
-	    (!d->target.in_order && !target_restart(&d->target)))
+	if (!d->late && !target_restart(&d->target, d->written))
 		return err_set(err, CFS_ECONFLICT, "the file changed while it was read");
 	rc = cfs_getattr(d->base.x->c, d->attr.ref, &d->attr, err);
 	if (rc < 0)
 		return rc;
 	d->asked = d->written = 0;
+	if (d->late && d->attr.size > SMALL)
+		rc = open_late(d, err);
 	while (rc == 0 && d->asked < d->attr.size) {
 		size_t length =
 		    (size_t)min_u64(d->base.x->c->who.max_blob, d->attr.size - d->asked);
@@ -338,16 +421,7 @@ download_complete(struct item *it)
 {
 	struct download *d = download_of(it);
 	struct cfs_err err = CFS_ERR_INIT;
-	struct target_meta meta = {
-	    .size = d->attr.size,
-	    .noclobber = d->want.noclobber,
-	    .set_mode = d->want.set_mode,
-	    .set_times = d->want.set_times,
-	    .mode = d->attr.mode,
-	    .atime_ns = d->attr.atime_ns,
-	    .mtime_ns = d->attr.mtime_ns,
-	};
-	int rc;
+	int rc = 0;
 
 	if (d->changed) {
 		rc = restart(d, &err);
@@ -363,14 +437,15 @@ download_complete(struct item *it)
 		ask(d, d->asked - length, length, chunk_new(it, length));
 		return;
 	}
-	rc = target_commit(&d->target, &meta, &err);
-	if (rc < 0) {
+	/* Nothing was to be read. */
+	if (d->late)
+		rc = open_late(d, &err);
+	if (rc == 0)
+		rc = commit(d, &err);
+	if (rc < 0)
 		item_fail(it, rc, &err);
-		return;
-	}
-	it->report.bytes = d->attr.size;
-	it->report.attr = d->attr;
-	it->finished = true;
+	else
+		succeed(d);
 }
 
 static void
@@ -405,18 +480,18 @@ cfs_xfer_get(struct cfs_xfer *x, const struct cfs_get *g, struct cfs_err *err)
 	d->base.complete = download_complete;
 	d->base.fini = download_fini;
 	d->base.tag = g->tag;
+	d->base.x = x;
 	if ((g->local != NULL && (d->base.local = strdup(g->local)) == NULL) ||
 	    (g->remote != NULL && (d->base.remote = strdup(g->remote)) == NULL))
 		rc = err_code(&why, CFS_ENOMEM);
-	if (rc == 0 && g->local != NULL)
-		rc = target_open(&d->target, g->local, g->noclobber, g->nofollow, &why);
-	else if (rc == 0)
+	d->late = g->local != NULL && g->attr.size <= SMALL;
+	if (g->local == NULL)
 		target_from_fd(&d->target, g->fd);
+	else if (rc == 0 && !d->late)
+		rc = open_target(d, false, &why);
 	d->target.cancel = &x->cancel;
 	/* What is wrong with one local file is that item's failure, told by done(). */
-	if (rc < 0) {
-		d->base.x = x;
+	if (rc < 0)
 		item_fail(&d->base, rc, &why);
-	}
 	return xfer_add(x, &d->base, err);
 }

@@ -143,40 +143,42 @@ temp_name(const char *path)
 }
 
 int
-target_open(struct target *t, const char *path, bool noclobber, bool nofollow, struct cfs_err *err)
+target_open(struct target *t, const struct target_want *w, struct cfs_err *err)
 {
 	struct stat st;
 	bool exists;
 
 	*t = (struct target){.fd = -1, .owned = true};
-	t->path = resolve(path, nofollow, &st, &exists);
+	t->path = resolve(w->path, w->nofollow, &st, &exists);
 	if (t->path == NULL)
 		return err_code(err, CFS_ENOMEM);
-	if (exists && noclobber)
-		return err_set(err, CFS_EEXIST, "%s: already exists", path);
+	if (exists && w->noclobber)
+		return err_set(err, CFS_EEXIST, "%s: already exists", w->path);
 	if (exists && S_ISLNK(st.st_mode))
 		exists = false; /* it gives way, and has no permissions to keep */
 	if (exists && S_ISDIR(st.st_mode))
-		return err_set(err, CFS_EISDIR, "%s: is a directory", path);
+		return err_set(err, CFS_EISDIR, "%s: is a directory", w->path);
 	if (exists && !S_ISREG(st.st_mode)) {
 		t->in_order = true;
+		if (w->regular_only)
+			return 1;
 		t->fd = io_open(t->path, O_WRONLY | O_NOCTTY, 0);
-		return t->fd < 0 ? local_error(err, errno, path) : 0;
+		return t->fd < 0 ? local_error(err, errno, w->path) : 0;
 	}
 	t->temp = temp_name(t->path);
 	if (t->temp == NULL)
 		return err_code(err, CFS_ENOMEM);
-	t->fd = io_open(t->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0666);
+	t->fd = io_open(t->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, w->mode);
 	if (t->fd < 0) {
 		int saved = errno;
 
 		free(t->temp);
 		t->temp = NULL;
-		return local_error(err, saved, path);
+		return local_error(err, saved, w->path);
 	}
 	/* As if it had been written in place: what was there keeps its permissions. */
 	if (exists && fchmod(t->fd, st.st_mode & 07777) < 0)
-		return local_error(err, errno, path);
+		return local_error(err, errno, w->path);
 	return 0;
 }
 
@@ -245,6 +247,15 @@ to_timespec(int64_t ns)
 	return ts;
 }
 
+/* It has been made so already, as a rule, and to a journal a change that changes nothing is one like any other. */
+static int
+set_mode(int fd, mode_t mode)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (st.st_mode & 07777) == mode ? 0 : fchmod(fd, mode);
+}
+
 int
 target_commit(struct target *t, const struct target_meta *m, struct cfs_err *err)
 {
@@ -253,7 +264,7 @@ target_commit(struct target *t, const struct target_meta *m, struct cfs_err *err
 	/* Only a hole at the end needs it; to a journal it is a change like any other. */
 	if (t->end != m->size && ftruncate(t->fd, (off_t)m->size) < 0)
 		return local_error(err, errno, t->path);
-	if (m->set_mode && fchmod(t->fd, m->mode & 07777) < 0)
+	if (m->set_mode && set_mode(t->fd, m->mode & 07777) < 0)
 		return local_error(err, errno, t->path);
 	if (m->set_times) {
 		struct timespec times[2] = {to_timespec(m->atime_ns), to_timespec(m->mtime_ns)};
@@ -278,10 +289,10 @@ target_commit(struct target *t, const struct target_meta *m, struct cfs_err *err
 }
 
 bool
-target_restart(struct target *t)
+target_restart(struct target *t, uint64_t written)
 {
 	t->end = 0;
-	return !t->in_order && ftruncate(t->fd, 0) == 0;
+	return t->in_order ? written == 0 : ftruncate(t->fd, 0) == 0;
 }
 
 void

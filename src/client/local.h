@@ -39,13 +39,19 @@ struct target {
 	const atomic_bool *cancel;
 };
 
+struct target_want {
+	const char *path;
+	bool noclobber;
+	bool nofollow;     /* a symbolic link is replaced, not written through */
+	bool regular_only; /* nothing that opening or writing could wait for */
+	uint32_t mode;     /* of a new file, less the umask */
+};
 /*
- * Opens for path: a temporary file beside it (beside what it points to, if it is a symbolic link; with nofollow the link
- * is replaced), or, where path is a device, fifo or socket, that itself. CFS_EEXIST with noclobber when there is
- * something, CFS_EISDIR.
+ * Opens for a path: a temporary file beside it (beside what it points to, if it is a symbolic link), which has the
+ * permissions of the file that it replaces, or where the path is a device, fifo or socket, that itself; with regular_only
+ * nothing is opened then and 1 returned. CFS_EEXIST with noclobber when there is something, CFS_EISDIR.
  */
-int target_open(struct target *t, const char *path, bool noclobber, bool nofollow,
-		struct cfs_err *err);
+int target_open(struct target *t, const struct target_want *w, struct cfs_err *err);
 /* Takes a descriptor, not owned. */
 void target_from_fd(struct target *t, int fd);
 /* Writes at offset, or next in order. CFS_ELOCALSPACE, CFS_ELOCALIO. */
@@ -61,8 +67,8 @@ struct target_meta {
 };
 /* All is written: sets what is wanted and gives the file its name. */
 int target_commit(struct target *t, const struct target_meta *m, struct cfs_err *err);
-/* Starts again from nothing; false where bytes have left already. */
-bool target_restart(struct target *t);
+/* Starts again from nothing; false where some of the `written` bytes have left already. */
+bool target_restart(struct target *t, uint64_t written);
 /* Closes; removes the temporary file if it was not committed. */
 void target_fini(struct target *t);
 

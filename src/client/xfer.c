@@ -9,6 +9,7 @@
 
 #define PROGRESS_NS (50 * (uint64_t)NS_PER_MS)
 #define IDLE_MS     1000u
+#define RIDERS_MAX  16u
 
 /* ---- chunks */
 
@@ -87,9 +88,43 @@ chunk_work(struct chunk *ch, void (*run)(struct work_job *job), void (*step)(str
 {
 	ch->step = step;
 	ch->job.run = run;
-	ch->busy = true;
 	ch->item->pending++;
 	work_submit(ch->item->x->pool, &ch->job);
+}
+
+static void
+run_riders(struct work_job *job)
+{
+	for (struct chunk *ch = CONTAINER_OF(job, struct chunk, job); ch != NULL; ch = ch->rider)
+		ch->ride(&ch->job);
+}
+
+static void
+send_riders(struct cfs_xfer *x)
+{
+	struct chunk *first = x->riders;
+
+	if (first == NULL)
+		return;
+	x->riders = NULL;
+	x->riders_last = &x->riders;
+	x->rider_count = 0;
+	first->job.run = run_riders;
+	work_submit(x->pool, &first->job);
+}
+
+void
+chunk_ride(struct chunk *ch, void (*run)(struct work_job *job), void (*step)(struct chunk *ch))
+{
+	struct cfs_xfer *x = ch->item->x;
+
+	ch->step = step;
+	ch->ride = run;
+	ch->item->pending++;
+	*x->riders_last = ch;
+	x->riders_last = &ch->rider;
+	if (++x->rider_count == RIDERS_MAX)
+		send_riders(x);
 }
 
 /* Locked, in whatever thread leads. */
@@ -228,6 +263,20 @@ has_news(void *arg)
 	return x->jobs != NULL || x->completed != NULL;
 }
 
+/* A job has run: it was ch's and that of those who rode with it. */
+static void
+job_ended(struct chunk *ch)
+{
+	while (ch != NULL) {
+		struct chunk *rider = ch->rider;
+
+		ch->rider = NULL;
+		ch->item->pending--;
+		step_chunk(ch);
+		ch = rider;
+	}
+}
+
 static void
 handle_news(struct cfs_xfer *x, struct chunk *answered)
 {
@@ -243,10 +292,9 @@ handle_news(struct cfs_xfer *x, struct chunk *answered)
 		struct chunk *ch = CONTAINER_OF(x->jobs, struct chunk, job);
 
 		x->jobs = x->jobs->next;
-		ch->busy = false;
-		ch->item->pending--;
-		step_chunk(ch);
+		job_ended(ch);
 	}
+	send_riders(x);
 }
 
 static void
@@ -384,6 +432,7 @@ cfs_xfer_new(struct cfs *c, const struct cfs_xfer_hooks *hooks, struct cfs_xfer 
 	if (hooks != NULL)
 		x->hooks = *hooks;
 	x->completed_last = &x->completed;
+	x->riders_last = &x->riders;
 	atomic_init(&x->cancel, false);
 	int rc = ensure_pool(x, err);
 	if (rc < 0) {

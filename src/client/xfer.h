@@ -32,6 +32,8 @@ struct chunk {
 	struct item *item;
 	struct chunk *next; /* in x->completed, or in an item's own list */
 	struct chunk *live_next, **live_prev;
+	struct chunk *rider;                /* the next that shares this one's job */
+	void (*ride)(struct work_job *job); /* what run is to a job of its own */
 	void (*step)(
 	    struct chunk *ch); /* what comes when call or job has ended; in the user's thread */
 	struct call *call;
@@ -39,9 +41,8 @@ struct chunk {
 	unsigned char *data;
 	size_t cap, len;
 	uint64_t offset;
-	bool end;  /* upload: nothing behind it */
-	bool busy; /* a job is using it */
-	int code;  /* of the job */
+	bool end; /* upload: nothing behind it */
+	int code; /* of the job */
 	struct cfs_err err;
 };
 
@@ -73,6 +74,8 @@ struct cfs_xfer {
 	struct chunk *live;                        /* all chunks */
 	struct chunk *completed, **completed_last; /* whose call is answered; c->lock */
 	struct work_job *jobs;                     /* collected and not stepped yet */
+	struct chunk *riders, **riders_last;       /* of the job that is being filled */
+	unsigned rider_count;
 	size_t memory, calls;
 	unsigned char *spare[XFER_MEMORY / CFS_BLOB_MAX]; /* buffers of CFS_BLOB_MAX */
 	size_t spare_count;
@@ -95,6 +98,9 @@ void chunk_drop_data(struct chunk *ch);
 void chunk_free(struct chunk *ch);
 /* Runs ch->job.run on a worker; then step. */
 void chunk_work(struct chunk *ch, void (*run)(struct work_job *job),
+		void (*step)(struct chunk *ch));
+/* The same, a few chunks in one job: for what is too small to be worth a worker by itself. */
+void chunk_ride(struct chunk *ch, void (*run)(struct work_job *job),
 		void (*step)(struct chunk *ch));
 /* Sends ch->call; then step. */
 int chunk_call(struct chunk *ch, void (*step)(struct chunk *ch));

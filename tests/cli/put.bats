@@ -44,6 +44,28 @@ setup() {
 	[ "$(stat -c '%a %Y' g)" = "755 $(stat -c %Y f)" ]
 }
 
+@test "what is private is so before it is complete" {
+	head -c 9000000 /dev/urandom >secret && chmod 600 secret
+	as alice cfs put secret
+	as alice timeout 60 cfs --bwlimit 500K get secret copy 3>&- &
+	wait_until 15 eval 'ls .cfs-*.part'
+	[ "$(stat -c %a .cfs-*.part)" = 600 ]
+	kill $!
+	wait $! || true
+}
+
+@test "a pipe that is named gets the content, be it little or much" {
+	echo little >little && head -c 200000 /dev/urandom >much
+	as alice cfs put little much ''
+	mkfifo pipe
+	for f in little much; do
+		as alice cfs get "$f" pipe 3>&- &
+		timeout 20 cmp "$f" pipe
+		wait $!
+	done
+	[ -p pipe ]
+}
+
 @test "trees, with links, empty directories and odd names, there and back" {
 	mkdir -p tree/a/b/c tree/empty
 	echo 1 >tree/a/1 && echo 2 >tree/a/b/2 && : >tree/a/b/c/0

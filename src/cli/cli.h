@@ -44,19 +44,22 @@ struct cli_conn {
 };
 
 struct progress;
+struct progress_page;
 
 struct cli {
 	struct cli_globals opt;
 	struct cli_conn *conns;
-	char *cwd;                 /* the shell's remote directory, absolute; NULL: the own tree */
-	bool shell;                /* inside `cfs shell` */
-	bool abandoned;            /* nobody reads the data that a command writes */
-	int exit_code;             /* what a command that was done ends with: `shell -c` */
-	unsigned done, failed;     /* items of this command, see cli_item_failed() */
-	int first_failure;         /* its code */
-	struct progress *progress; /* a line on the terminal that messages must clear, or NULL */
-	FILE *out;                 /* data */
-	FILE *msg;                 /* everything else */
+	char *cwd;      /* the shell's remote directory, absolute; NULL: the own tree */
+	bool shell;     /* inside `cfs shell` */
+	bool piped;     /* a program reads what a command writes, and may have the terminal */
+	bool abandoned; /* nobody reads the data that a command writes */
+	int exit_code;  /* what a command that was done ends with: `shell -c` */
+	unsigned done, failed;      /* items of this command, see cli_item_failed() */
+	int first_failure;          /* its code */
+	struct progress *progress;  /* a line on the terminal that messages must clear, or NULL */
+	struct progress_page *page; /* where a job says how far it is, or NULL */
+	FILE *out;                  /* data */
+	FILE *msg;                  /* everything else */
 };
 
 enum cli_group { CLI_SIGNIN, CLI_FILES, CLI_EVENTS, CLI_SHELL, CLI_HIDDEN };

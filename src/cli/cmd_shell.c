@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/progress.h"
 #include "cli/remote.h"
 #include "cli/shell.h"
 
@@ -20,77 +22,90 @@ const struct arg_opt shell_opts[] = {
      .kind = ARG_STRING,
      .offset = offsetof(struct shell_values, command),
      .arg_name = "CMD",
-     .help = "run this one line and end with its exit code"},
+     .help = "run CMD and end with its exit code"},
 };
 const size_t shell_n_opts = sizeof shell_opts / sizeof *shell_opts;
 
-/* Runs lines until the end, `exit`, or the first that fails. */
+static const struct cli_args shell_args = {
+    .name = "shell",
+    .synopsis = "[-c CMD] [SCRIPT]",
+    .summary = "Work interactively, or run a script: it ends at the first command that fails.",
+    .opts = shell_opts,
+    .n_opts = sizeof shell_opts / sizeof *shell_opts,
+    .max_args = 1,
+};
+
+/* Jobs that a script has left are waited for, unless it was interrupted; one that failed makes it fail. */
 static void
-run_script(struct shell *sh, FILE *f)
+wait_for_jobs(struct shell *sh)
 {
-	char *line = NULL;
-	size_t cap = 0;
-	ssize_t n;
+	int last = sh->last;
 
-	while (!sh->done && sh->last == 0 && interrupt_ended() == 0 &&
-	       (n = getline(&line, &cap, f)) >= 0) {
-		if (n > 0 && line[n - 1] == '\n') {
-			line[n - 1] = '\0';
-		}
-		shell_line(sh, line);
+	if (sh->jobs.first != NULL && last != err_exit_code(CFS_ECANCELED)) {
+		shell_text(sh, "wait");
+		sh->last = last != 0 ? last : sh->last;
 	}
-	free(line);
-}
-
-static int
-run_file(struct shell *sh, const char *path, struct cfs_err *err)
-{
-	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-
-	if (f == NULL) {
-		return err_set_errno(err, errno, "%s", path);
-	}
-	run_script(sh, f);
-	if (f != stdin) {
-		fclose(f);
-	}
-	return 0;
 }
 
 int
 cmd_shell(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 {
 	struct shell_values o = {0};
-	struct shell sh = {.cli = cli};
-	const struct cli_args args = {
-	    .name = "shell",
-	    .synopsis = "[-c CMD] [SCRIPT]",
-	    .summary =
-		"Work interactively, or run a script: it ends at the first command that fails.",
-	    .opts = shell_opts,
-	    .n_opts = shell_n_opts,
-	    .values = &o,
-	    .max_args = 1,
-	};
+	struct cli_args args = shell_args;
+	struct shell sh;
 	struct cfs *c;
+	int first, rc;
+
+	args.values = &o;
+	rc = cli_args(cli, &args, argc, argv, &first, err);
+	if (rc != 0) {
+		return rc;
+	}
+	shell_init(&sh, cli, o.command == NULL && first == argc && isatty(STDIN_FILENO));
+	if (o.command != NULL) {
+		shell_text(&sh, o.command);
+	} else if (!sh.interactive) {
+		rc = shell_script(&sh, first < argc ? argv[first] : "-", err);
+	} else if ((rc = remote_default(cli, &c, err)) == 0) {
+		interrupt_end();
+		shell_interactive(&sh);
+	}
+	if (!sh.interactive) {
+		wait_for_jobs(&sh);
+	}
+	cli->exit_code = sh.last;
+	shell_fini(&sh);
+	return rc;
+}
+
+/* __job DIRECTORY TEXT: what a shell runs in the background, with its progress on descriptor 3. */
+#define PAGE_FD 3
+
+int
+cmd_job(struct cli *cli, int argc, char **argv, struct cfs_err *err)
+{
+	const struct cli_args args = {
+	    .name = "__job", .synopsis = "DIRECTORY TEXT", .min_args = 2, .max_args = 2};
+	struct shell sh;
 	int first, rc = cli_args(cli, &args, argc, argv, &first, err);
 
 	if (rc != 0) {
 		return rc;
 	}
-	cli->shell = true;
-	if (o.command != NULL) {
-		shell_line(&sh, o.command);
-	} else if (first < argc || !isatty(STDIN_FILENO)) {
-		rc = run_file(&sh, first < argc ? argv[first] : "-", err);
-	} else if ((rc = remote_default(cli, &c, err)) == 0) {
-		interrupt_end();
-		shell_interactive(&sh);
-		sh.last = 0;
+	/* A job does not outlive its shell. */
+	prctl(PR_SET_PDEATHSIG, SIGHUP);
+	shell_init(&sh, cli, false);
+	cli->page = progress_page_attach(PAGE_FD);
+	if (cli->page != NULL) {
+		close(PAGE_FD);
 	}
-	free(cli->cwd);
-	cli->cwd = NULL;
-	cli->shell = false;
+	if (argv[first][0] != '\0') {
+		cli->cwd = strdup(argv[first]);
+	}
+	shell_text(&sh, argv[first + 1]);
 	cli->exit_code = sh.last;
-	return rc;
+	shell_fini(&sh);
+	progress_page_free(cli->page);
+	cli->page = NULL;
+	return 0;
 }

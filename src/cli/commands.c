@@ -55,6 +55,7 @@ cli_commands(void)
 	     .group = CLI_HIDDEN,
 	     .summary = "what may stand here",
 	     .run = cmd_complete},
+	    {.name = "__job", .group = CLI_HIDDEN, .summary = "a job of a shell", .run = cmd_job},
 	    {.name = NULL},
 	};
 

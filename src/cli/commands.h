@@ -41,6 +41,7 @@ CLI_COMMAND(receipts)
 CLI_COMMAND(who_has)
 CLI_COMMAND(watch)
 CLI_COMMAND(shell)
+CLI_COMMAND(job)
 CLI_COMMAND(complete)
 
 #undef CLI_COMMAND

@@ -146,6 +146,58 @@ cli_globals_group(struct cli_globals *g)
 	};
 }
 
+static int
+add_word(struct words *out, const char *name, const char *value)
+{
+	struct buf b = BUF_INIT;
+	int rc = buf_appendf(&b, "--%s=%s", name, value);
+
+	if (rc == 0) {
+		rc = words_add_bytes(out, (const char *)b.data, b.len);
+	}
+	buf_fini(&b);
+	return rc;
+}
+
+int
+cli_globals_words(const struct cli_globals *g, struct words *out)
+{
+	const struct {
+		const char *name, *value;
+	} strings[] = {
+	    {"profile", g->profile},
+	    {"password-file", g->password_file},
+	    {"password-command", g->password_command},
+	    {"color", color_words[g->color]},
+	};
+	char number[32];
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < sizeof strings / sizeof *strings; i++) {
+		if (strings[i].value != NULL) {
+			rc = add_word(out, strings[i].name, strings[i].value);
+		}
+	}
+	if (rc == 0) {
+		snprintf(number, sizeof number, "%lldms", (long long)g->timeout_ms);
+		rc = add_word(out, "timeout", number);
+	}
+	if (rc == 0) {
+		snprintf(number, sizeof number, "%llu", (unsigned long long)g->bwlimit);
+		rc = add_word(out, "bwlimit", number);
+	}
+	if (rc == 0 && g->json) {
+		rc = words_add(out, "--json");
+	}
+	if (rc == 0 && g->quiet) {
+		rc = words_add(out, "--quiet");
+	}
+	for (int i = 0; rc == 0 && i < g->verbose; i++) {
+		rc = words_add(out, "--verbose");
+	}
+	return rc;
+}
+
 const char *
 cli_version(void)
 {

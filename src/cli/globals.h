@@ -7,6 +7,7 @@
 #include "base/args.h"
 #include "base/conf.h"
 #include "cli/cli.h"
+#include "cli/words.h"
 
 /*
  * What holds before the command line is read: the settings file's [cli] (/etc/cfs/cfs.conf, or the one that CFS_CONF names,
@@ -17,6 +18,9 @@ int cli_globals_init(struct cli_globals *g, struct conf *conf, struct cfs_err *e
 
 /* The table of options, reading into g, which must outlive the group. */
 struct arg_group cli_globals_group(struct cli_globals *g);
+
+/* What g differs from the defaults in as options of a command line, for another process. CFS_ENOMEM. */
+int cli_globals_words(const struct cli_globals *g, struct words *out);
 
 /* This program's version. */
 const char *cli_version(void);

@@ -13,9 +13,10 @@ void
 progress_start(struct progress *p, struct cli *cli)
 {
 	*p = (struct progress){
-	    .on = !cli->opt.quiet && !cli->opt.json && isatty(fileno(cli->msg)),
+	    .on = !cli->opt.quiet && !cli->opt.json && !cli->piped && isatty(fileno(cli->msg)),
 	    .f = cli->msg,
 	    .started_ns = now_mono_ns(),
+	    .page = cli->page,
 	};
 }
 
@@ -46,12 +47,12 @@ format_left(char *buf, size_t size, double seconds)
 	}
 }
 
-static void
-draw(struct progress *p, uint64_t now)
+void
+progress_text(const struct progress *p, char *buf, size_t size)
 {
-	double seconds = (double)(now - p->started_ns) / 1e9;
+	double seconds = (double)(now_mono_ns() - p->started_ns) / 1e9;
 	double rate = seconds > 0 ? (double)p->bytes / seconds : 0;
-	char done[16], total[16], speed[16], left[16] = "-:--", line[256];
+	char done[16], total[16], speed[16], left[16] = "-:--";
 	unsigned percent = 0;
 
 	out_size(done, sizeof done, p->bytes, true);
@@ -64,30 +65,37 @@ draw(struct progress *p, uint64_t now)
 		if (rate > 0) {
 			format_left(left, sizeof left, (double)(p->total_bytes - b) / rate);
 		}
-		snprintf(line, sizeof line, "%3u %%  %s of %s  %s/s  %s left  %llu of %llu files",
-			 percent, done, total, speed, left, (unsigned long long)p->files,
+		snprintf(buf, size, "%3u %%  %s of %s  %s/s  %s left  %llu of %llu files", percent,
+			 done, total, speed, left, (unsigned long long)p->files,
 			 (unsigned long long)p->total_files);
 	} else {
-		snprintf(line, sizeof line, "%s  %s/s  %llu files", done, speed,
+		snprintf(buf, size, "%s  %s/s  %llu files", done, speed,
 			 (unsigned long long)p->files);
 	}
+}
+
+void
+progress_draw(struct progress *p)
+{
+	char line[256];
+
+	if (!p->on) {
+		return;
+	}
+	progress_text(p, line, sizeof line);
 	fprintf(p->f, "\r\033[K%.*s", columns(p->f) - 1, line);
 	fflush(p->f);
 	p->shown = true;
-	p->drawn_ns = now;
+	p->drawn_ns = now_mono_ns();
 }
 
 static void
 update(struct progress *p)
 {
-	uint64_t now;
-
-	if (!p->on) {
-		return;
-	}
-	now = now_mono_ns();
-	if (now - (p->drawn_ns != 0 ? p->drawn_ns : p->started_ns) >= REDRAW_NS) {
-		draw(p, now);
+	progress_page_write(p->page, p);
+	if (p->on &&
+	    now_mono_ns() - (p->drawn_ns != 0 ? p->drawn_ns : p->started_ns) >= REDRAW_NS) {
+		progress_draw(p);
 	}
 }
 

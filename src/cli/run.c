@@ -9,6 +9,7 @@
 #include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/shell.h"
 
 const struct cli_command *
 cli_command_find(const char *name)
@@ -239,6 +240,9 @@ no_command(struct cli *cli, const char *name)
 		if (c->group != CLI_HIDDEN) {
 			suggest_offer(&near, c->name);
 		}
+	}
+	for (const struct shell_builtin *b = shell_builtins(); cli->shell && b->name != NULL; b++) {
+		suggest_offer(&near, b->name);
 	}
 	if (near.best != NULL) {
 		err_set(&err, CFS_EUSAGE, "no command '%s'; did you mean '%s'?", name, near.best);

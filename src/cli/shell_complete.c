@@ -15,10 +15,11 @@ struct completion {
 	const char *start;     /* the part behind it */
 	shell_candidate_fn *each;
 	void *arg;
+	size_t n; /* offered so far */
 };
 
 static void
-offer(const struct completion *x, const char *name, bool is_directory)
+offer(struct completion *x, const char *name, bool is_directory)
 {
 	char *word;
 
@@ -31,6 +32,7 @@ offer(const struct completion *x, const char *name, bool is_directory)
 	if (word != NULL) {
 		sprintf(word, "%s%s%s", x->typed_dir, name, is_directory ? "/" : "");
 		x->each(x->arg, word, is_directory);
+		x->n++;
 		free(word);
 	}
 }
@@ -44,7 +46,7 @@ offer_remote(void *arg, const char *name, uint64_t cookie, const struct cfs_attr
 }
 
 static void
-complete_remote(struct cli *cli, const struct completion *x)
+complete_remote(struct cli *cli, struct completion *x)
 {
 	struct cfs_err err = CFS_ERR_INIT;
 	struct cfs_attr dir;
@@ -56,14 +58,13 @@ complete_remote(struct cli *cli, const struct completion *x)
 		return;
 	}
 	if (cfs_stat(r.c, r.path, false, &dir, &err) == 0 && dir.type == CFS_DIR) {
-		cfs_readdir(r.c, dir.ref, 0, offer_remote, (void *)(uintptr_t)x, &eof, &parent,
-			    &err);
+		cfs_readdir(r.c, dir.ref, 0, offer_remote, x, &eof, &parent, &err);
 	}
 	remote_fini(&r);
 }
 
 static void
-complete_local(const struct completion *x)
+complete_local(struct completion *x)
 {
 	DIR *d = opendir(*x->typed_dir != '\0' ? x->typed_dir : ".");
 	struct dirent *e;
@@ -145,13 +146,11 @@ kind_of(const char *name, size_t index)
 			kind = b->complete;
 		}
 	}
-	if (kind == CLI_LOCAL_THEN_REMOTE) {
-		return index == 0 ? CLI_LOCAL : CLI_REMOTE;
+	/* The first is a source for sure; the others may be either. */
+	if (kind == CLI_LOCAL_THEN_REMOTE && index == 0) {
+		return CLI_LOCAL;
 	}
-	if (kind == CLI_REMOTE_THEN_LOCAL) {
-		return index == 0 ? CLI_REMOTE : CLI_LOCAL;
-	}
-	return kind;
+	return kind == CLI_REMOTE_THEN_LOCAL && index == 0 ? CLI_REMOTE : kind;
 }
 
 /* How much of the word names the directory: up to the last '/', or another profile's "name:". */
@@ -166,13 +165,27 @@ directory_length(const char *word)
 	return slash != NULL ? (size_t)(slash - word) + 1 : 0;
 }
 
+void
+shell_complete_file(const char *prefix, shell_candidate_fn *each, void *arg)
+{
+	size_t dir_len = directory_length(prefix);
+	char *dir = strndup(prefix, dir_len);
+	struct completion x = {
+	    .typed_dir = dir, .start = prefix + dir_len, .each = each, .arg = arg};
+
+	if (dir != NULL) {
+		complete_local(&x);
+	}
+	free(dir);
+}
+
 static void
 complete_argument(struct cli *cli, const struct words *before, const char *prefix,
 		  shell_candidate_fn *each, void *arg)
 {
 	size_t dir_len = directory_length(prefix), index = 0;
 	char *dir = strndup(prefix, dir_len);
-	const struct completion x = {
+	struct completion x = {
 	    .typed_dir = dir, .start = prefix + dir_len, .each = each, .arg = arg};
 	enum cli_complete kind;
 
@@ -183,10 +196,16 @@ complete_argument(struct cli *cli, const struct words *before, const char *prefi
 		index += before->v[i][0] != '-' || before->v[i][1] == '\0';
 	}
 	kind = kind_of(before->v[0], index);
-	if (kind == CLI_REMOTE) {
+	if (kind == CLI_REMOTE || kind == CLI_LOCAL_THEN_REMOTE) {
 		complete_remote(cli, &x);
-	} else if (kind == CLI_LOCAL) {
+	} else if (kind == CLI_LOCAL || kind == CLI_REMOTE_THEN_LOCAL) {
 		complete_local(&x);
+	}
+	/* One of several sources, perhaps. */
+	if (x.n == 0 && kind == CLI_LOCAL_THEN_REMOTE) {
+		complete_local(&x);
+	} else if (x.n == 0 && kind == CLI_REMOTE_THEN_LOCAL) {
+		complete_remote(cli, &x);
 	}
 	free(dir);
 }

@@ -116,6 +116,8 @@ struct cfs_identity {
 	bool is_private;
 	uint32_t max_inline, max_blob;
 };
+/* Whether there is a line now, as far as one can know without asking; the next call dials if not. */
+bool cfs_is_online(struct cfs *c);
 /* Valid from cfs_connect() on; owned by c. */
 const struct cfs_identity *cfs_whoami(const struct cfs *c);
 

@@ -162,6 +162,17 @@ cfs_interrupt(struct cfs *c)
 	conn_kick(c);
 }
 
+bool
+cfs_is_online(struct cfs *c)
+{
+	bool online;
+
+	pthread_mutex_lock(&c->lock);
+	online = c->link.stream != NULL;
+	pthread_mutex_unlock(&c->lock);
+	return online;
+}
+
 const struct cfs_identity *
 cfs_whoami(const struct cfs *c)
 {

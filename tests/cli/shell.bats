@@ -38,7 +38,8 @@ setup() {
 	run -3 --separate-stderr as alice cfs shell script
 	[ "$output" = $'/alice/with blank\na file' ]
 	# shellcheck disable=SC2154
-	[ "$stderr" = 'cfs cat: nothing: no such file or directory' ]
+	[ "$stderr" = "cfs cat: nothing: no such file or directory
+cfs shell: script:9: ended here with code 3: cat nothing" ]
 	[ "$(as alice cfs ls)" = $'two\nwith blank' ]
 	# The same from standard input.
 	run -0 as alice cfs shell <<<$'cd two\npwd'

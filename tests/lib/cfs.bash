@@ -273,5 +273,5 @@ proc ended {} {
 END
 		cat
 	} >"$T/pty.exp"
-	as "$name" env TERM=xterm expect -f "$T/pty.exp" 3>&-
+	as "$name" env TERM=xterm NO_COLOR="${NO_COLOR-1}" expect -f "$T/pty.exp" 3>&-
 }

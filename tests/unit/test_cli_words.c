@@ -34,6 +34,7 @@ lines_become_words(void **state)
 	    {"x a#b", "x|a#b"},
 	    {"x \\#y", "x|#y"},
 	    {"x end\\", "x|end\\"},
+	    {"x a\\\nb", "x|ab"},
 	    {"x \xff\xfe", "x|\xff\xfe"},
 	};
 
@@ -73,9 +74,9 @@ a_quote_that_is_not_closed_is_refused(void **state)
 static void
 a_quoted_word_comes_back(void **state)
 {
-	static const char *const names[] = {"a",  "a b",   "it's", "\"x\"",  "a\\b",
-					    "#a", "*?[x]", "t\tb", "a\nb",   "$HOME",
-					    "!x", "\xff",  "-r",   "a;b|c&", "a\n'b"};
+	static const char *const names[] = {"a",     "a b",  "it's", "\"x\"",  "a\\b", "#a",
+					    "*?[x]", "t\tb", "a\nb", "$HOME",  "",     "'\n'",
+					    "!x",    "\xff", "-r",   "a;b|c&", "a\n'b"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {

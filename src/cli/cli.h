@@ -51,6 +51,7 @@ struct cli {
 	struct cli_conn *conns;
 	char *cwd;      /* the shell's remote directory, absolute; NULL: the own tree */
 	bool shell;     /* inside `cfs shell` */
+	bool job;       /* in its background, in a process of its own */
 	bool piped;     /* a program reads what a command writes, and may have the terminal */
 	bool abandoned; /* nobody reads the data that a command writes */
 	int exit_code;  /* what a command that was done ends with: `shell -c` */

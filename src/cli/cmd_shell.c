@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/remote.h"
 #include "cli/shell.h"
@@ -92,8 +93,12 @@ cmd_job(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 	if (rc != 0) {
 		return rc;
 	}
-	/* A job does not outlive its shell. */
+	cli->job = true;
+	/* A job does not outlive its shell, which may be gone already: then nobody reads any more. */
 	prctl(PR_SET_PDEATHSIG, SIGHUP);
+	if (out_is_abandoned(cli)) {
+		return err_code(err, CFS_ECANCELED);
+	}
 	shell_init(&sh, cli, false);
 	cli->page = progress_page_attach(PAGE_FD);
 	if (cli->page != NULL) {

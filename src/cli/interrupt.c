@@ -40,7 +40,7 @@ on_interrupt(int sig)
 		}
 	} else if (state.asking) {
 		state.pending = sig;
-	} else if ((again || state.cli->conns == NULL) && !state.cli->shell) {
+	} else if ((again || state.cli->conns == NULL) && (!state.cli->shell || state.cli->job)) {
 		interrupt_die(sig);
 	} else {
 		state.pending = sig;

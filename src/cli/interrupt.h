@@ -9,7 +9,7 @@ struct cli;
 /*
  * Ctrl-C (and SIGTERM, SIGHUP) ends what is under way, not the program: a command's calls return CFS_ECANCELED, it cleans
  * up (no half file stays) and the program ends with 130, or the shell prompts again. A second one while the first is being
- * worked on, or one before there is a connection, ends the program at once; never the shell. SIGPIPE does nothing, but is
+ * worked on, or one before there is a connection, ends the program at once, and a job of the shell, but never the shell. SIGPIPE does nothing, but is
  * not ignored, so that programs started from here have it. One cli per process: a signal handler has no argument.
  */
 void interrupt_install(struct cli *cli);

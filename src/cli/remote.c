@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/path.h"
+#include "cli/interrupt.h"
 #include "cli/password.h"
 
 /* Where the path begins in "name:path" and "scheme://host/path"; 0 when the argument is a plain path. */
@@ -136,7 +137,8 @@ connection(struct cli *cli, const char *key, bool beside, struct cfs **out, stru
 	conn->next = cli->conns;
 	cli->conns = conn;
 	*out = conn->c;
-	return 0;
+	/* Ctrl-C while there was no connection to interrupt. */
+	return interrupt_pending() != 0 ? err_code(err, CFS_ECANCELED) : 0;
 }
 
 int

@@ -87,7 +87,7 @@ look_local(struct shell_cursor *c, const char *text, size_t offset)
 		free(c->word);
 		c->word = strdup(t.v[--n].text);
 		c->start = offset + offset_of(text, &t.v[n]);
-		c->quote = (char)(t.open == '\\' ? '\0' : t.open);
+		c->quote = (char)(t.open == '\'' || t.open == '"' ? t.open : '\0');
 	}
 	if (rc == 0) {
 		rc = c->word != NULL ? look(c, t.v, n) : CFS_ENOMEM;
@@ -118,7 +118,7 @@ shell_cursor(const char *line, shell_alias_fn *alias, void *arg, struct shell_cu
 
 		free(out->word);
 		out->start = offset_of(line, &t.v[n]);
-		out->quote = (char)(t.open == '\\' ? '\0' : t.open);
+		out->quote = (char)(t.open == '\'' || t.open == '"' ? t.open : '\0');
 		/* A backslash that waits for what it quotes is no part of it yet. */
 		out->word = strndup(word, strlen(word) - (t.open == '\\'));
 	}

@@ -187,6 +187,7 @@ read_token(struct lexer *x)
 		x->p += 2;
 		x->line++;
 		x->line_left = (size_t)(x->end - x->p);
+		x->out->open = x->p == x->end ? '\n' : '\0';
 		return 0;
 	}
 	if (read_operator(x, &rc)) {

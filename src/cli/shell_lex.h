@@ -41,7 +41,7 @@ struct shell_token {
 struct shell_tokens {
 	struct shell_token *v; /* ended by one of kind SHELL_END */
 	size_t n;
-	int open;     /* at the end of the text: a quote that is not closed, a backslash, or NUL */
+	int open;     /* at the end of the text: as words_read() gives it */
 	bool in_word; /* the text ends in its last word, with no blank behind it */
 };
 

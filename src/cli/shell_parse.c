@@ -207,7 +207,7 @@ shell_parse(const char *text, const struct shell_source *source, struct shell_it
 		*out = NULL;
 	}
 	if (more_out != NULL) {
-		*more_out = p.more || (rc == 0 && tokens.open == '\\');
+		*more_out = p.more || (rc == 0 && tokens.open != '\0');
 	}
 	shell_tokens_fini(&tokens);
 	return rc;

@@ -105,7 +105,8 @@ transfer_use(struct transfer *t, struct cfs *c, struct cfs_err *err)
 		t->c = c;
 		rc = cfs_xfer_new(c, &hooks, &t->x, err);
 	}
-	return rc;
+	/* From here on an interruption ends the pipeline; one from before must not be lost. */
+	return rc == 0 ? cli_check(t->cli, err) : rc;
 }
 
 int

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/words.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@ int
 words_read(const char **p, const char *ends, struct buf *out)
 {
 	char quote = '\0';
+	bool joined = false;
 	const char *s = *p;
 
 	for (; *s != '\0' && (quote != '\0' || strchr(ends, *s) == NULL); s++) {
@@ -18,6 +20,7 @@ words_read(const char **p, const char *ends, struct buf *out)
 		if (*s == '\\' && quote != '\'') {
 			if (s[1] == '\n') {
 				s++;
+				joined = s[1] == '\0';
 				continue;
 			}
 			if (s[1] == '\0' && quote == '\0') {
@@ -31,7 +34,7 @@ words_read(const char **p, const char *ends, struct buf *out)
 		}
 	}
 	*p = s;
-	return quote;
+	return quote == '\0' && joined ? '\n' : quote;
 }
 
 int

@@ -23,7 +23,8 @@ struct words {
 
 /*
  * Appends the word at *p, up to an unquoted byte of `ends` or the text's end, to out, and moves *p there. Gives what was still open
- * at the end of the text: a quote, a backslash (kept as it is), or NUL. Negative: CFS_ENOMEM.
+ * at the end of the text: a quote; a backslash, which is kept as it is; a newline, where the last one was taken away; or NUL.
+ * Negative: CFS_ENOMEM.
  */
 int words_read(const char **p, const char *ends, struct buf *out);
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# cfs shell: lines, scripts, and a person at a terminal.
+# cfs shell: lines and scripts; the person at a terminal is in shell_*.bats.
 
 load ../lib/cfs
 
@@ -66,171 +66,100 @@ cfs shell: script:9: ended here with code 3: cat nothing" ]
 	run -2 as alice cfs shell -c 'cd a b'
 }
 
-@test "a person types: prompt, editing, and history that stays" {
-	require_pty
-	pty alice <<-'END'
-		spawn cfs shell
-		want {alice@127.0.0.1:~> $}
-		type "mkdir dcos"
-		want {~> $}
-		# Up for the line before, and its end corrected: four letters back, then a new word.
-		send "\033\[A\010\010\010\010docs\r"
-		want {docs.*~> $}
-		type "cd docs"
-		want {alice@127.0.0.1:~/docs> $}
-		type "cat nothing"
-		want {no such file.*~/docs !> $}
-		send "\004"
-		ended
-	END
-	[ "$(as alice cfs ls)" = $'dcos\ndocs' ]
-	[ "$(tail -n 1 home/alice/.local/state/cfs/history)" = 'cat nothing' ]
-	[ "$(stat -c %a home/alice/.local/state/cfs/history)" = 600 ]
-	pty alice <<-'END'
-		spawn cfs shell
-		want {~> $}
-		send "\033\[A"
-		want {cat nothing}
-		send "\033\[A\r"
-		want {~/docs> $}
-		type "exit"
-		exit [ended]
-	END
+@test "pipes to programs of this machine, and redirections" {
+	echo hello | as alice cfs put - greeting
+	as alice cfs put - other <<<'other'
+	run -0 as alice cfs shell -c 'cat greeting | tr a-z A-Z | rev'
+	[ "$output" = OLLEH ]
+	as alice cfs shell -c 'ls > out; ls >> out; ls nothing 2> err || put - copy < out'
+	[ "$(cat out)" = $'greeting\nother\ngreeting\nother' ]
+	[ "$(cat err)" = 'cfs ls: nothing: no such file or directory' ]
+	[ "$(as alice cfs cat copy)" = "$(cat out)" ]
+	run -0 as alice cfs shell -c '-ls nothing 2>&1 | wc -l'
+	[ "$output" -eq 1 ]
+	# Words are the program's as the line means them: no other shell looks at them.
+	run -0 as alice cfs shell -c "ls greeting | sed 's/greet/\$HOME *;/'"
+	[ "$output" = "\$HOME *;ing" ]
+	# A built-in writes there as well.
+	run -0 as alice cfs shell -c 'pwd | cat - | cat; pwd > here; !cat here'
+	[ "$output" = $'/alice\n/alice' ]
+	# What the shell wrote is in its place afterwards.
+	run -1 --separate-stderr as alice cfs shell -c 'ls > /dev/full; pwd'
+	[ "$output" = '' ]
+	[[ $stderr == 'cfs ls: cannot write all of it' ]]
+	run -3 as alice cfs shell -c 'ls > no/such/folder; pwd'
+	[[ $output == 'cfs: no/such/folder: '* ]]
 }
 
-@test "Tab completes commands, options, remote and local names, also with blanks" {
-	require_pty
-	as alice cfs mkdir 'my folder' other
-	echo the-content | as alice cfs put - 'my folder/a "b" c'
-	echo local-content >'local file'
-	pty alice <<-'END'
-		spawn cfs shell
-		want {~> $}
-		send "cat my\t"
-		want {my\\ folder/}
-		send "a\t\r"
-		want {the-content.*~> $}
-		send "cat \"my fo\t"
-		want {my folder/}
-		send "\025"
-		send "mkd\t"
-		want {mkdir }
-		send "\025ls --rec\t"
-		want {--recursive}
-		send "\025put loc\t"
-		want {put local\\ file }
-		send "oth\t\r"
-		want {~> $}
-		# Several: Tab twice lists them by their last names.
-		send "ls /alice/\t\t"
-		want {my.* folder/ .*other/}
-		send "\025"
-		type "exit"
-		exit [ended]
-	END
-	[ "$(as alice cfs cat 'other/local file')" = local-content ]
+@test "the code of a pipe is that of the last that failed; who has read enough is no failure" {
+	head -c 3000000 /dev/zero | as alice cfs put - big
+	run -3 as alice cfs shell -c 'cat nothing | cat'
+	run -1 as alice cfs shell -c 'cat big | grep -q x'
+	run -7 as alice cfs shell -c "cat nothing | sh -c 'exit 7' | cat"
+	run -0 as alice cfs shell -c 'cat big | head -c 3 | wc -c; pwd'
+	[ "$output" = $'3\n/alice' ]
+	run -127 as alice cfs shell -c 'rm big | no-such-program'
+	[[ $output == 'cfs: no-such-program: no such program on this machine' ]]
+	as alice cfs stat big
 }
 
-@test "Ctrl-C drops the line; it ends a transfer and not the shell" {
-	require_pty
-	head -c 30000000 /dev/zero >big
-	pty alice <<-'END'
-		spawn cfs --bwlimit 1M shell
-		want {~> $}
-		send "half a li\003"
-		want {\^C\r\n.*~> $}
-		type "put big"
-		want {put big\r\n}
-		want {%}
-		send "\003"
-		want {interrupted.*~ !> $}
-		type "pwd"
-		want {/alice\r\n.*~> $}
-		type "exit"
-		exit [ended]
-	END
+@test "&& || ; - and exit decide what runs" {
+	run -0 as alice cfs shell -c '-cat nothing; pwd && pwd || cat nothing'
+	[ "$(grep -c /alice <<<"$output")" = 2 ]
+	run -0 as alice cfs shell -c 'cat nothing || pwd'
+	run -3 as alice cfs shell -c 'cat nothing && pwd; pwd'
+	[[ $output != */alice* ]]
+	run -4 as alice cfs shell -c 'exit 4; pwd'
+	[ -z "$output" ]
+	run -3 as alice cfs shell -c 'cat nothing; pwd'
+	[[ $output != */alice* ]]
+}
+
+@test "what is wrong is told with line and column, and nothing of it runs" {
+	printf '%s\n' 'mkdir a' 'ls "x' >script
+	run -2 as alice cfs shell script
+	[ "$output" = 'cfs shell: script:2:4: a quote is not closed: "' ]
+	run -2 as alice cfs shell -c 'mkdir a; ls | ; pwd'
+	[ "$output" = 'cfs: column 15: a command is missing before ;' ]
 	[ -z "$(as alice cfs ls)" ]
+	# A stream is run as far as it is right.
+	run -2 as alice cfs shell <<<$'mkdir b\nls >'
+	[ "$output" = 'cfs shell: stdin:2:5: a file is missing behind >' ]
+	[ "$(as alice cfs ls)" = b ]
+	printf 'ls \0 x\n' >script
+	run -2 as alice cfs shell script
+	run -2 as alice cfs shell <script
+	run -3 as alice cfs shell no-script
 }
 
-@test "a notice stands above the half-typed line, which stays whole; seen once" {
-	require_pty
-	new_user bob
-	echo x | as alice cfs put - shown
-	pty alice <<-END
-		spawn cfs shell
-		want {~> \$}
-		send "mkdir half-ty"
-		want {half-ty}
-		exec env HOME=$T/home/bob XDG_CONFIG_HOME=$T/home/bob/.config cfs get /alice/shown $T/got
-		# The line goes away, the notice is a line of its own, and prompt and line are there again.
-		want {bob downloaded /alice/shown[^\n]*\n[^\n]*~> mkdir half-ty}
-		send "ped\r"
-		want {~> \$}
-		type "pwd"
-		expect {
-			-re {bob downloaded} { exit 96 }
-			-re {/alice\r\n.*~> \$} {}
-			timeout { exit 97 }
-		}
-		type "exit"
-		exit [ended]
-	END
-	[ "$(as alice cfs ls)" = $'half-typed\nshown' ]
-	[ -z "$(as alice cfs notify)" ]
+@test "lines may go on; a script has its own aliases, and may run others" {
+	# shellcheck disable=SC1003
+	printf '%b\n' "alias say='!echo'" 'say hello' 'cd \\' '  sub &&' '' ' pwd' >inner
+	printf '%s\n' 'mkdir sub' 'source inner' 'pwd' 'put - x < inner' 'source again' >outer
+	printf '%s\n' '# nothing' 'cat nothing' >again
+	run -3 --separate-stderr as alice cfs shell outer
+	[ "$output" = $'hello\n/alice/sub\n/alice/sub' ]
+	[ "$stderr" = 'cfs cat: nothing: no such file or directory
+cfs shell: again:2: ended here with code 3: cat nothing
+cfs shell: outer:5: ended here with code 3: source again' ]
+	[ ! -e home/alice/.config/cfs/aliases ]
+	# A command does not read the script that comes from standard input.
+	run -0 as alice cfs shell <<<$'put - empty\ncat empty | wc -c'
+	[ "$output" -eq 0 ]
+	echo 'source loop' >loop
+	run -2 as alice cfs shell loop
+	[[ $output == *'without end'* ]]
 }
 
-@test "who was away is told at the next sign-in" {
-	require_pty
-	new_user bob
-	echo x | as alice cfs put - shown
-	as bob cfs get /alice/shown got
-	pty alice <<-'END'
-		spawn cfs shell
-		want {bob downloaded /alice/shown.*~> $}
-		type "exit"
-		exit [ended]
-	END
-	[ -z "$(as alice cfs notify)" ]
-}
-
-@test "the shell outlives the server and goes on when it is back" {
-	require_pty
-	cat >up <<-END
-		cfsd -c $T/cfsd.conf --foreground >>$T/again.log 2>&1 </dev/null &
-		echo \$! >$T/pid
-		for i in \$(seq 200); do ! grep -q ready $T/again.log || exit 0; sleep 0.05; done
-		exit 1
-	END
-	pty alice <<-END
-		spawn cfs --timeout 5s shell
-		want {~> \$}
-		exec kill -9 $SERVER_PID
-		type "ls"
-		want {cfs ls: .*> \$}
-		exec sh $T/up
-		type "mkdir back"
-		want {~> \$}
-		type "ls"
-		want {back}
-		type "exit"
-		ended
-	END
-	SERVER_PID=$(cat pid)
-	[ "$(as alice cfs ls)" = back ]
-	kill "$SERVER_PID"
-	wait_until 10 eval "! kill -0 $SERVER_PID 2>/dev/null"
-	SERVER_PID=''
-}
-
-@test "a shell that is hung up ends" {
-	require_pty
-	pty alice <<-'END'
-		spawn cfs shell
-		want {~> $}
-		exec kill -HUP [exp_pid]
-		expect eof
-		set status [wait]
-		# Ended by the signal itself.
-		if {[lindex $status 4] != "CHILDKILLED"} { exit 95 }
-	END
+@test "help tells of every command; a mistyped one of the shell is guessed" {
+	run -0 as alice cfs shell -c help
+	for name in ls put cd lcd jobs fg wait kill alias bookmark source history exit; do
+		[[ $output == *"  $name "* ]]
+	done
+	run -0 as alice cfs shell -c 'help kill; help ls; jobs --help'
+	[[ $output == *'usage: kill [-SIGNAL] %N...'* && $output == *'usage: ls '* && $output == *'usage: jobs'* ]]
+	run -2 as alice cfs shell -c 'bokmark'
+	[[ $output == *"did you mean 'bookmark'?"* ]]
+	run -0 as alice cfs shell -c 'lls -d /'
+	[ "$output" = / ]
 }

@@ -191,6 +191,12 @@ a_backslash_at_the_end_may_go_on(void **state)
 	assert_int_equal(parse("ls a\\", false, &items, &more, NULL), 0);
 	assert_true(more);
 	shell_items_free(items);
+	assert_int_equal(parse("ls a\\\n", false, &items, &more, NULL), 0);
+	assert_true(more);
+	shell_items_free(items);
+	assert_int_equal(parse("ls \\\n", false, &items, &more, NULL), 0);
+	assert_true(more);
+	shell_items_free(items);
 	assert_int_equal(parse("ls a", false, &items, &more, NULL), 0);
 	assert_false(more);
 	shell_items_free(items);

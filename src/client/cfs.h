@@ -251,7 +251,10 @@ int cfs_copy_range(struct cfs *c, struct cfs_ref src, uint64_t src_offset, uint6
 int cfs_copy_file(struct cfs *c, const struct cfs_attr *src, struct cfs_ref dir, const char *name,
 		  unsigned flags, struct cfs_attr *out, struct cfs_err *err);
 
-/* Waits until every change made before is done and on stable storage; the first error of a CFS_LATER change, once. */
+/*
+ * Waits until every change made before is done and on stable storage; the first error of a CFS_LATER change, once. CFS_ENET
+ * when the server stays away: what was not answered is kept and repeated on the next line.
+ */
 int cfs_sync(struct cfs *c, struct cfs_err *err);
 
 /* ---- open files: read ahead, gathered writes (the mount, cat) ---------------------------------------------------------- */

@@ -250,6 +250,14 @@ may_take_lead(const struct cfs *c, const struct waiter *w)
 	return !c->dialling && (c->leader == &c->background || (c->leader->patient && !w->patient));
 }
 
+static int
+given_up(const struct cfs *c, struct cfs_err *err)
+{
+	if (err != NULL)
+		*err = c->given_up_why;
+	return c->given_up_why.code;
+}
+
 int
 conn_wait(struct cfs *c, struct waiter *w, struct cfs_err *err)
 {
@@ -258,6 +266,7 @@ conn_wait(struct cfs *c, struct waiter *w, struct cfs_err *err)
 	if (w->ready(w->arg))
 		return 0;
 	waiter_join(c, w);
+	w->given_up = c->given_up;
 	if (c->link.stream != NULL && conn_has_output(c))
 		conn_output(c);
 	if (w->fd >= 0 && c->leader != NULL)
@@ -265,6 +274,10 @@ conn_wait(struct cfs *c, struct waiter *w, struct cfs_err *err)
 	while (!w->ready(w->arg)) {
 		if (c->closing || atomic_load(&c->interrupts) != w->interrupts) {
 			rc = err_code(err, CFS_ECANCELED);
+			break;
+		}
+		if (c->given_up != w->given_up && !w->patient) {
+			rc = given_up(c, err);
 			break;
 		}
 		if (c->leader == NULL || may_take_lead(c, w))

@@ -44,6 +44,7 @@ struct waiter {
 	bool
 	    patient; /* waits for what nobody is in a hurry for: whoever comes takes the lead from it */
 	unsigned interrupts; /* c->interrupts from which on an interruption counts */
+	unsigned given_up;   /* c->given_up when the wait began */
 	pthread_cond_t cond;
 	struct waiter *next, **prev;
 };
@@ -69,13 +70,15 @@ struct cfs {
 	struct dialer *dialer;
 	struct sign_in sign_in; /* for the next lines; its strings are the members above */
 	struct link link;
-	bool pinging;          /* a heartbeat is under way */
-	uint64_t expire_ns;    /* conn_expire() has nothing to do before */
-	bool dialling;         /* a leader is at it, without the lock */
-	uint64_t down_ns;      /* since when it is down */
-	uint64_t retry_ns;     /* not to be dialled before */
-	unsigned dial_count;   /* attempts since then */
-	struct cfs_err lost;   /* why it is down */
+	bool pinging;        /* a heartbeat is under way */
+	uint64_t expire_ns;  /* conn_expire() has nothing to do before */
+	bool dialling;       /* a leader is at it, without the lock */
+	uint64_t down_ns;    /* since when it is down */
+	uint64_t retry_ns;   /* not to be dialled before */
+	unsigned dial_count; /* attempts since then */
+	struct cfs_err lost; /* why it is down */
+	unsigned given_up;   /* how often all that waited was told that it stays down */
+	struct cfs_err given_up_why;
 	uint64_t rx_ns;        /* last byte received */
 	uint64_t rx_useful_ns; /* last byte that was no heartbeat's */
 	uint64_t tx_ns;        /* last byte sent */
@@ -131,7 +134,9 @@ void conn_fini(struct cfs *c);
 void waiter_init(struct waiter *w, struct cfs *c, bool (*ready)(void *arg), void *arg, int fd);
 /*
  * Locked. Waits until w->ready(), working the connection meanwhile if nobody else does. Returns 0, or CFS_ECANCELED
- * after cfs_interrupt() or cfs_close(). Calls end by themselves when they time out or the line is lost, so waiting for calls ends.
+ * after cfs_interrupt() or cfs_close(). Calls end by themselves when they time out or the line is lost, so waiting for calls
+ * ends; changes that are kept to be repeated do not, so whoever still waits when the line was given up gets that error (but
+ * not the patient).
  */
 int conn_wait(struct cfs *c, struct waiter *w, struct cfs_err *err);
 /* Locked. Has the waiter look again; all of them. */

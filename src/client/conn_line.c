@@ -62,6 +62,8 @@ conn_fail_all(struct cfs *c, const struct cfs_err *why)
 			call_finish(k, why->code, why);
 	}
 	c->down_ns = 0;
+	c->given_up++;
+	c->given_up_why = *why;
 	conn_wake_all(c);
 }
 

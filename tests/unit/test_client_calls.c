@@ -201,6 +201,39 @@ gives_up_and_comes_back(void **state)
 	cfs_close(c);
 }
 
+/* Changes outlive a cut, to be repeated; who waits for them does not wait for ever. */
+static void
+sync_gives_up(void **state)
+{
+	struct clienttest *t = *state;
+	struct cfs_options o = {.program = "test", .reconnect_ms = 300};
+	struct cfs_create dir = {.name = "d", .type = CFS_DIR, .mode = 0755};
+	struct cfs_err err = CFS_ERR_INIT;
+	struct cfs_attr attr;
+	struct cfs_ref ref;
+	struct cfs *c;
+
+	atomic_store(&t->cut_sent, 400);
+	c = client_start(t, 'a', &o);
+	dir.dir = (struct cfs_ref){cfs_whoami(c)->home, cfs_whoami(c)->gen};
+	atomic_store(&t->refuse, 100000);
+	/* The stream is attached within the first bytes; this change falls into the cut. */
+	assert_int_equal(cfs_create(c, &dir, CFS_LATER, &ref, NULL, &err), 0);
+	for (unsigned i = 0; i < 20 && err.code == 0; i++)
+		(void)cfs_stat(c, "", false, &attr, &err);
+	assert_int_equal(err.code, CFS_ENET);
+	dir.name = "e";
+	assert_int_equal(cfs_create(c, &dir, CFS_LATER, &ref, NULL, &err), 0);
+	assert_int_equal(cfs_sync(c, &err), CFS_ENET);
+	assert_non_null(strstr(err.text, "connection lost"));
+	/* And none of them is lost. */
+	atomic_store(&t->refuse, 0);
+	assert_int_equal(cfs_sync(c, &err), 0);
+	assert_int_equal(cfs_stat(c, "d", false, &attr, &err), 0);
+	assert_int_equal(cfs_stat(c, "e", false, &attr, &err), 0);
+	cfs_close(c);
+}
+
 /* A request whose every line breaks is given up, and the next one has a line again. */
 static void
 not_for_ever(void **state)
@@ -264,6 +297,7 @@ main(void)
 					    clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(gives_up_and_comes_back, clienttest_setup,
 					    clienttest_teardown),
+	    cmocka_unit_test_setup_teardown(sync_gives_up, clienttest_setup, clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(not_for_ever, clienttest_setup, clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(interrupted, clienttest_setup, clienttest_teardown),
 	};

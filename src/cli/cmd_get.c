@@ -246,6 +246,10 @@ get_source(void *arg, struct cfs *c, const char *path, const char *shown,
 	if (real.type == CFS_DIR && (!g->o.recursive || g->to_stdout)) {
 		return err_set(err, CFS_EISDIR, "is a directory%s", g->to_stdout ? "" : "; use -r");
 	}
+	/* What a followed link leads to is none, whatever the server says: it would be made here under the name given. */
+	if (real.type == CFS_SYMLINK || (g->to_stdout && real.type != CFS_FILE)) {
+		return err_set(err, CFS_EINVAL, "is no file");
+	}
 	local = local_target(g, path);
 	p.local = local;
 	rc = local != NULL ? get_any(g, &p, err) : err_code(err, CFS_ENOMEM);

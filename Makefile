@@ -127,8 +127,8 @@ $(B)/tests/record.so: $(wildcard tests/fault/record/*.[ch]) tests/fault/crash/lo
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) -D_GNU_SOURCE -std=c11 -g -O2 -fPIC -pthread $(WARN) -shared -Wl,-z,now -o $@ $(filter %.c,$^)
 $(FUZZERS): LDFLAGS_ALL += -fsanitize=fuzzer
-$(FUZZERS): $(B)/tests/%: $(B)/tests/%.o $(call archives,testlib $(MODULES))
-	$(call link,cmocka $(SERVER_PKGS))
+$(FUZZERS): $(B)/tests/%: $(B)/tests/%.o $(call archives,testlib cli $(MODULES))
+	$(call link,cmocka readline $(SERVER_PKGS))
 
 # ---- objects and archives
 
@@ -189,21 +189,19 @@ bench:
 	+@$(SUBMAKE) all $(HELPERS) $(PROXY)
 	@tests/bench/bench --build $(B) $(BENCH)
 
-# FUZZ_SECONDS for each fuzzer, beginning with the corpus that is kept beside it.
+# FUZZ_SECONDS for each fuzzer (T: its name, else all); FUZZ_LOG: where a row about each run goes.
 FUZZ_SECONDS ?= 60
 fuzz:
 	@tests/lib/deps.sh build fuzz test
 	+@$(SUBMAKE) CC=clang SAN=1 FUZZ=1 B=build-fuzz fuzzers
+	@tests/fuzz/run --build build-fuzz --seconds $(FUZZ_SECONDS) $(if $(FUZZ_LOG),--log $(FUZZ_LOG)) $(T)
 fuzzers: $(FUZZERS)
-	@set -e; for f in $^; do name=$${f##*/fuzz_}; mkdir -p $(B)/corpus/$$name; echo "  FUZZ    $$name"; \
-		$$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 -artifact_prefix=$(B)/corpus/$$name- \
-		$(B)/corpus/$$name $$(ls -d tests/fuzz/corpus/$$name 2>/dev/null); done
 
 # ---- lint
 
 C_FILES := $(wildcard src/*/*.[ch] fuse/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 SCRIPTS := $(wildcard .ci/run tests/lib/run-all tests/lib/*.sh tests/lib/*.bash conf/deb/build conf/deb/*.p*rm conf/deb/*.p*inst tests/lint/* tests/bench/bench \
-	tests/bench/*.bash tests/*/*.bats completions/*.bash)
+	tests/bench/*.bash tests/fuzz/run tests/*/*.bats completions/*.bash)
 MANUALS := $(wildcard man/*.[1-8])
 TIDY := $(addprefix tidy/,$(filter src/%.c fuse/%.c,$(C_FILES)))
 

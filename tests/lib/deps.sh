@@ -13,7 +13,7 @@ declare -A sets=(
 	[deb]='dpkg-dev binutils'
 	[lint]='clang-format clang-tidy shellcheck mandoc'
 	[bench]='sshfs openssh-server openssh-client rsync jq fuse3'
-	[fuzz]='clang'
+	[fuzz]='clang libclang-rt-14-dev'
 )
 
 want=()

@@ -182,8 +182,8 @@ report(const struct options *o, const struct reel *reel, int bad, double seconds
 		fprintf(stderr, "crash: %s: %s\n", o->log, strerror(errno));
 		return;
 	}
-	fprintf(f, "| %s | %s | %" PRIu64 " | %u | %s | %u | %.0f | %d |\n", date, commit, o->seed,
-		o->steps, lie_names[o->lie], o->count, seconds, bad);
+	fprintf(f, "| %s | %s | crash, %u steps, lie %s | %" PRIu64 " | %u | %.0f | %d |\n", date,
+		commit, o->steps, lie_names[o->lie], o->seed, o->count, seconds, bad);
 	fclose(f);
 }
 

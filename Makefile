@@ -90,7 +90,7 @@ PROXY := $(B)/tests/proxy
 CRASH := $(B)/tests/crash $(B)/tests/record.so
 FUZZERS := $(call test_programs,fuzz,fuzz_*.c)
 BATS := $(wildcard tests/cli/*.bats tests/mount/*.bats tests/fault/*.bats)
-LINT_FAST := tests/lint/layers tests/lint/headers tests/lint/shape tests/lint/protocol-manual tests/lint/settings
+LINT_FAST := tests/lint/layers tests/lint/headers tests/lint/shape tests/lint/protocol-manual tests/lint/settings tests/lint/manuals
 
 all: $(PROGRAMS) $(call archives,$(MODULES))
 tests: $(UNIT) $(HELPERS) $(PROXY) $(CRASH)
@@ -207,6 +207,7 @@ TIDY := $(addprefix tidy/,$(filter src/%.c fuse/%.c,$(C_FILES)))
 
 lint:
 	@tests/lib/deps.sh build lint
+	+@$(SUBMAKE) all
 	@$(RUN) $(LINT_FAST)
 	$(Q)clang-format --dry-run -Werror $(C_FILES)
 	$(Q)shellcheck $(SCRIPTS)
@@ -234,9 +235,13 @@ $(foreach f,$2,$(INSTALL) $1 $f $(call $3,$f)
 )
 endef
 man_path = $D/share/man/man$(subst .,,$(suffix $1))/$(notdir $1)
-bash_path = $D/share/bash-completion/completions/$(basename $(notdir $1))
-zsh_path = $D/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)/$(notdir $1)
-fish_path = $D/share/fish/vendor_completions.d/$(notdir $1)
+# The shells look for a file of the command's name; one file knows all commands, but they come in two packages.
+define install_completion
+$(INSTALL) 644 completions/cfs.bash $D/share/bash-completion/completions/$1
+$(INSTALL) 644 completions/_cfs $D/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)/_$1
+$(INSTALL) 644 completions/cfs.fish $D/share/fish/vendor_completions.d/$1.fish
+
+endef
 # What stands in the unit and in the sample for a Debian package becomes this installation's.
 PLACES := -e 's,/usr/sbin/,$(PREFIX)/sbin/,; s,/etc/cfs/,$(SYSCONFDIR)/cfs/,' \
 	-e 's,/var/lib/cfs,$(LOCALSTATEDIR)/lib/cfs,; s,/var/log/cfs,$(LOCALSTATEDIR)/log/cfs,' \
@@ -251,9 +256,7 @@ install: all
 	$(INSTALL) 755 $(B)/bin/cfsadm $D/bin/cfsadm
 	$(INSTALL) 755 $(B)/bin/cfsd $D/sbin/cfsd
 	$(call install_each,644,$(MANUALS),man_path)
-	$(call install_each,644,$(wildcard completions/*.bash),bash_path)
-	$(call install_each,644,$(wildcard completions/_*),zsh_path)
-	$(call install_each,644,$(wildcard completions/*.fish),fish_path)
+	$(foreach program,cfs cfs-mount cfsadm,$(call install_completion,$(program)))
 	$(call install_placed,conf/cfsd.service,$D/lib/systemd/system/cfsd.service)
 	$(INSTALL) 644 conf/cfsd.socket $D/lib/systemd/system/cfsd.socket
 	$(call install_placed,conf/cfs.sysusers,$D/lib/sysusers.d/cfs.conf)

@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "base/args.h"
+#include "base/complete.h"
 #include "base/suggest.h"
 #include "base/time.h"
 #include "base/version.h"
+#include "client/cfs.h"
 
 /* Options of -o that go to libfuse or the kernel as they are. */
 static const char *const passed_on[] = {
@@ -238,6 +240,69 @@ static const struct arg_opt mount_table[] = {
     OPT('t', "type", ARG_STRING, ignored_value, "TYPE", "nothing: it is cfs"),
 };
 
+static void
+offer_words(struct complete *c)
+{
+	static const char *const own[] = {"ro", NULL};
+	static const char *const *const lists[] = {own, passed_on, valued};
+	const char *comma = strrchr(c->typed, ',');
+	char word[64];
+
+	if (comma != NULL) {
+		complete_keep(c, (size_t)(comma - c->typed) + 1);
+	}
+	for (size_t l = 0; l < sizeof lists / sizeof *lists; l++) {
+		for (size_t i = 0; lists[l][i] != NULL; i++) {
+			snprintf(word, sizeof word, "%s%s", lists[l][i],
+				 lists[l] == valued ? "=" : "");
+			complete_offer(c, word, NULL);
+		}
+	}
+}
+
+struct offered {
+	struct complete *c;
+	const char *end; /* ":" where a remote is meant */
+};
+
+static int
+offer_profile(void *arg, const struct cfs_profile *p, bool is_default)
+{
+	const struct offered *o = arg;
+	char word[512];
+
+	(void)is_default;
+	snprintf(word, sizeof word, "%s%s", p->name, o->end);
+	complete_offer(o->c, word, p->host);
+	return 0;
+}
+
+static void
+offer_profiles(struct complete *c, const char *end)
+{
+	struct offered o = {.c = c, .end = end};
+	struct cfs_err err = CFS_ERR_INIT;
+
+	cfs_profile_list(offer_profile, &o, &err);
+}
+
+/* Places of the command line by their names in the tables and the synopsis. */
+static bool
+offer_kind(struct complete *c, const char *kind, void *arg)
+{
+	(void)arg;
+	if (strncmp(kind, "OPT", 3) == 0) {
+		offer_words(c);
+	} else if (strcmp(kind, "NAME") == 0) {
+		offer_profiles(c, "");
+	} else if (strcmp(kind, "REMOTE") == 0) {
+		offer_profiles(c, ":");
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static int
 parse_arguments(struct options *o, bool helper, int argc, char **argv, struct cfs_err *err)
 {
@@ -256,8 +321,17 @@ parse_arguments(struct options *o, bool helper, int argc, char **argv, struct cf
 	    .min_args = helper ? 2 : 1,
 	    .max_args = 2,
 	};
-	int first, rc = args_parse(&spec, argc, argv, &first, err);
+	struct complete c;
+	int first, rc;
 
+	if (argc > 1 && strcmp(argv[1], "__complete") == 0) {
+		if (complete_init(&c, argc - 1, argv + 1, stdout)) {
+			complete_spec(&c, &spec, 0, offer_kind, NULL);
+			complete_fini(&c);
+		}
+		return OPTIONS_DONE;
+	}
+	rc = args_parse(&spec, argc, argv, &first, err);
 	if (rc == ARGS_HELP) {
 		args_print_help(stdout, &spec);
 		return OPTIONS_DONE;

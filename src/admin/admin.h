@@ -19,6 +19,8 @@ struct admin {
 	const char *config_path;
 	bool json;
 	struct config *config;
+	struct complete *completing; /* admin_args() offers candidates instead of reading options */
+	int completing_from;         /* the command's place among its words */
 };
 
 /* argv[0] is the command's name. Returns 0 or a code with err set. */
@@ -37,6 +39,15 @@ admin_fn cmd_init, cmd_invite, cmd_user, cmd_status, cmd_fsck;
  */
 int admin_args(struct admin *a, const struct arg_spec *spec, int argc, char **argv, int *first_out,
 	       struct cfs_err *err);
+
+/* The command of this name, or NULL. */
+const struct admin_cmd *admin_find(const char *name);
+
+/* The whole of `cfsadm __complete …`; argv[0] is that. spec: the program's own, whose footer lists the commands. Returns 0. */
+int admin_complete(struct admin *a, const struct arg_spec *spec, int argc, char **argv);
+
+/* What admin_args() does while a->completing is set. */
+void admin_offer(struct admin *a, const struct arg_spec *spec);
 
 /* Reads the settings into a->config: what every command does once its options are read. Errors in the file are printed. */
 int admin_config(struct admin *a, struct cfs_err *err);

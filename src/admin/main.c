@@ -46,6 +46,10 @@ admin_args(struct admin *a, const struct arg_spec *spec, int argc, char **argv, 
 	    .title = "Common options", .opts = opts, .n = ARRAY_SIZE(opts), .values = a};
 	whole.groups = groups;
 	whole.n_groups = n;
+	if (a->completing) {
+		admin_offer(a, &whole);
+		return ARGS_HELP;
+	}
 	rc = args_parse(&whole, argc, argv, first_out, err);
 	if (rc == ARGS_HELP)
 		args_print_help(stdout, &whole);
@@ -80,8 +84,8 @@ fail(const struct admin *a, const struct cfs_err *err, bool printed)
 	return exit_code;
 }
 
-static const struct admin_cmd *
-find(const char *name)
+const struct admin_cmd *
+admin_find(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(commands[i].name, name) == 0)
@@ -94,7 +98,7 @@ static int
 run(struct admin *a, const struct arg_spec *spec, int argc, char **argv)
 {
 	struct cfs_err err = CFS_ERR_INIT;
-	const struct admin_cmd *cmd = find(argv[0]);
+	const struct admin_cmd *cmd = admin_find(argv[0]);
 	int rc;
 
 	if (!cmd) {
@@ -128,6 +132,8 @@ main(int argc, char **argv)
 	int first, rc;
 
 	log_set_level(LVL_ERROR);
+	if (argc > 1 && strcmp(argv[1], "__complete") == 0)
+		return admin_complete(&a, &spec, argc - 1, argv + 1);
 	rc = admin_args(&a, &spec, argc, argv, &first, &err);
 	if (rc < 0)
 		return fail(&a, &err, false);

@@ -105,7 +105,7 @@ endef
 CLIENT_LIBS := client net proto base
 SERVER_LIBS := server store net proto base
 CLIENT_PKGS := openssl jansson inih
-SERVER_PKGS := openssl sqlite3 libsodium inih jansson
+SERVER_PKGS := openssl sqlite3 libsodium inih jansson libseccomp
 
 $(B)/bin/cfs: $(call objects,cli) $(call archives,$(CLIENT_LIBS))
 	$(call link,$(CLIENT_PKGS) readline)

@@ -85,6 +85,19 @@ kick_user(struct hub *h, const struct child *asker, const char *user)
 	}
 }
 
+/* Somebody took it over, or it needs a call that sandbox_calls.c does not have. */
+static void
+say_forbidden(const struct child *child, int number)
+{
+	char *name = sandbox_call_name(number);
+
+	log_error(
+	    "%s: process %ld killed: it made the system call %s (%d), which its sandbox forbids",
+	    child->peer[0] ? child->peer : child->user, (long)child->pid, name ? name : "?",
+	    number);
+	free(name);
+}
+
 static void
 handle_message(struct hub *h, struct child *child, struct hub_msg *m)
 {
@@ -104,6 +117,9 @@ handle_message(struct hub *h, struct child *child, struct hub_msg *m)
 		break;
 	case HUB_KICK_USER:
 		kick_user(h, child, m->user);
+		break;
+	case HUB_FORBIDDEN:
+		say_forbidden(child, (int)m->index);
 		break;
 	default:
 		log_warn("process %ld sent nonsense", (long)child->pid);
@@ -225,6 +241,7 @@ static void
 reload(struct hub *h)
 {
 	struct cfs_err err = CFS_ERR_INIT;
+	struct sandbox *sandbox;
 	struct config *fresh;
 
 	if (config_load(h->config_path, log_config_error, NULL, &fresh, &err)) {
@@ -242,6 +259,14 @@ reload(struct hub *h)
 		log_warn("addresses and admin_socket change with the next restart");
 	if (config_apply_log(fresh, "cfsd", &err))
 		log_error("%s", err.text);
+	/* Where the metrics' file lies may be new. */
+	if (sandbox_new(fresh->path, fresh->metrics_file, h->pid, &sandbox, &err)) {
+		log_error("the settings stay as they were: %s", err.text);
+		config_free(fresh);
+		return;
+	}
+	sandbox_free(h->sandbox);
+	h->sandbox = sandbox;
 	config_free(h->config);
 	h->config = fresh;
 	hub_services_renew(h);
@@ -338,6 +363,8 @@ start(struct hub *h, struct cfs_err *err)
 		rc = store_shared_new(&h->shared, err);
 	if (rc == 0)
 		rc = stats_new((unsigned)c->connections + SLOTS_MORE, &h->stats, err);
+	if (rc == 0)
+		rc = sandbox_new(c->path, c->metrics_file, h->pid, &h->sandbox, err);
 	if (rc == 0 && h->net.count == 0)
 		rc = listen_tcp(&h->net, c->listen, err);
 	if (rc == 0)
@@ -452,6 +479,7 @@ hub_run(const char *config_path, struct config *config, struct cfs_err *err)
 	identity_fini(&h->identity);
 	store_shared_free(h->shared);
 	stats_free(h->stats);
+	sandbox_free(h->sandbox);
 	fd_close(&h->signal_fd);
 	fd_close(&h->epoll_fd);
 	fd_close(&h->lock_fd);

@@ -12,6 +12,7 @@
 #include "server/children.h"
 #include "server/config.h"
 #include "server/identity.h"
+#include "server/sandbox.h"
 #include "server/stats.h"
 
 struct hub {
@@ -22,6 +23,7 @@ struct hub {
 	struct store_shared *shared;
 	struct stats *stats;
 	struct listener net, admin, metrics;
+	struct sandbox *sandbox;
 	int lock_fd, epoll_fd, signal_fd;
 	char admin_path[PATH_MAX]; /* empty: none made */
 	struct children children;

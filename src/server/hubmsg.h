@@ -16,6 +16,7 @@ enum hub_msg_kind {
 	HUB_ASK =
 	    3, /* tell of the session at or behind `index`; answered by HUB_SESSION or HUB_END */
 	HUB_KICK_USER = 4, /* an admin's: end every connection of `user` */
+	HUB_FORBIDDEN = 48, /* it dies of the system call `index`, which its sandbox forbids */
 	/* hub to session */
 	HUB_DRAIN = 16,   /* say goodbye, finish what is under way, end */
 	HUB_SESSION = 17, /* one connection; ask with index + 1 for the next */

@@ -12,7 +12,7 @@
 #include "server/config.h"
 
 /* The key's file in the store. */
-#define IDENTITY_KEY_FILE "server.key"
+#define IDENTITY_KEY_FILE "keys/server.key"
 
 struct identity {
 	struct tls_key *key;

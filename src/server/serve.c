@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -44,27 +43,20 @@ leave_signals(const struct hub *h)
 	(void)sigprocmask(SIG_SETMASK, &h->old_mask, NULL);
 }
 
-/* Children do not outlive the hub: the store's lock must end with it. */
-static bool
-die_with(pid_t hub)
-{
-	return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == hub;
-}
-
+/* From the hub's powers to the role's, before a byte of anybody's is read. */
 static void
-become_child(struct hub *h, struct child *self)
+become_child(struct hub *h, struct child *self, enum sandbox_role role, int hub_fd)
 {
 	struct cfs_err err = CFS_ERR_INIT;
 
-	if (!die_with(h->pid))
-		_exit(1);
 	leave_signals(h);
 	close_what_is_the_hubs(h, self);
 	fd_close(&self->fd);
-	if (sandbox_enter(&err)) {
+	if (sandbox_enter(h->sandbox, role, hub_fd, &err)) {
 		log_err(&err);
 		_exit(1);
 	}
+	sandbox_free(h->sandbox);
 }
 
 _Noreturn void
@@ -82,9 +74,13 @@ serve_service(struct hub *h, struct child *self, int hub_fd)
 	    .hub_fd = hub_fd,
 	};
 
-	become_child(h, self);
-	_exit(self->role == CHILD_METRICS ? metrics_run(&metrics)
-					  : keeper_run(&conf, h->shared, hub_fd));
+	if (self->role == CHILD_METRICS) {
+		become_child(h, self, SANDBOX_METRICS, hub_fd);
+		_exit(metrics_run(&metrics));
+	}
+	become_child(h, self, SANDBOX_KEEPER, hub_fd);
+	conf.path = ".";
+	_exit(keeper_run(&conf, h->shared, hub_fd));
 }
 
 /* The handshake, within the time for signing in; the hub's end ends it too. */
@@ -156,7 +152,8 @@ serve_connection(struct hub *h, struct child *self, int fd, int hub_fd, unsigned
 	struct cfs_err err = CFS_ERR_INIT;
 	int rc;
 
-	become_child(h, self);
+	become_child(h, self, SANDBOX_ADMIN, hub_fd);
+	store_conf.path = ".";
 	args.peer.refused = refused;
 	(void)snprintf(args.peer.address, sizeof(args.peer.address), "%s", self->peer);
 	rc = open_stream(h, self, fd, hub_fd, &args, &err);

@@ -86,6 +86,41 @@ open_wal(struct db *db, const char *path, struct cfs_err *err)
 	return rc;
 }
 
+/*
+ * A file that is named from the working directory stays so: SQLite would make the path absolute, and in a session the directory
+ * was handed in from outside the root, where it has no absolute path.
+ */
+static int
+keep_path(sqlite3_vfs *vfs, const char *name, int size, char *out)
+{
+	(void)vfs;
+	return snprintf(out, (size_t)size, "%s", name) < size ? SQLITE_OK : SQLITE_CANTOPEN;
+}
+
+#define RELATIVE_VFS "cfs-relative"
+
+/* The name of the VFS for a path; NULL: SQLite's own. It is registered once in a process, for good. */
+static const char *
+vfs_for(const char *path)
+{
+	sqlite3_vfs *vfs;
+
+	if (path == NULL || path[0] == '/')
+		return NULL;
+	if (sqlite3_vfs_find(RELATIVE_VFS) != NULL)
+		return RELATIVE_VFS;
+	vfs = malloc(sizeof(*vfs));
+	if (vfs == NULL || sqlite3_vfs_find(NULL) == NULL) {
+		free(vfs);
+		return NULL;
+	}
+	*vfs = *sqlite3_vfs_find(NULL);
+	vfs->zName = RELATIVE_VFS;
+	vfs->xFullPathname = keep_path;
+	(void)sqlite3_vfs_register(vfs, 0);
+	return RELATIVE_VFS;
+}
+
 static bool
 is_new(const char *path)
 {
@@ -112,7 +147,7 @@ db_sqlite_open(const char *path, struct db **db_out, struct cfs_err *err)
 		goto out;
 	}
 	db->slot_count = FIRST_SLOTS;
-	res = sqlite3_open_v2(path != NULL ? path : ":memory:", &db->handle, flags, NULL);
+	res = sqlite3_open_v2(path != NULL ? path : ":memory:", &db->handle, flags, vfs_for(path));
 	if (res != SQLITE_OK) {
 		rc = db_sqlite_fail(db, res, err);
 		goto out;

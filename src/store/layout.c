@@ -26,7 +26,8 @@ layout_check(const char *path, struct cfs_err *err)
 	unsigned format = 0;
 	int dir = -1, rc = 0;
 
-	dir = io_open(path, O_RDONLY | O_DIRECTORY, 0);
+	/* Only to be started from: a sandbox may forbid to list it. */
+	dir = io_open(path, O_PATH | O_DIRECTORY, 0);
 	if (dir < 0) {
 		rc = err_set_errno(err, errno, "store %s", path);
 		goto out;
@@ -122,9 +123,14 @@ create_db(const char *path, struct cfs_err *err)
 }
 
 static int
-create_blobs(int dir, const char *path, struct cfs_err *err)
+create_folders(int dir, const char *path, struct cfs_err *err)
 {
 	int fd, rc;
+
+	if (mkdirat(dir, LAYOUT_META, 0700) != 0)
+		return err_set_errno(err, errno, "make %s/" LAYOUT_META, path);
+	if (mkdirat(dir, LAYOUT_KEYS, 0700) != 0)
+		return err_set_errno(err, errno, "make %s/" LAYOUT_KEYS, path);
 
 	if (mkdirat(dir, LAYOUT_BLOBS, 0700) != 0)
 		return err_set_errno(err, errno, "make %s/" LAYOUT_BLOBS, path);
@@ -155,11 +161,13 @@ store_create(const char *path, struct cfs_err *err)
 	dir = io_open(path, O_RDONLY | O_DIRECTORY, 0);
 	if (dir < 0)
 		return err_set_errno(err, errno, "open %s", path);
-	rc = create_blobs(dir, path, err);
+	rc = create_folders(dir, path, err);
 	if (rc == 0)
 		rc = create_db(path, err);
 	if (rc == 0)
 		rc = ballast_make(dir, err);
+	if (rc == 0 && io_fsync_dir(dir, LAYOUT_META) != 0)
+		rc = err_set_errno(err, errno, "flush %s/" LAYOUT_META, path);
 	if (rc == 0)
 		rc = flush_parent(dir, path, err);
 	if (rc == 0) {

@@ -21,7 +21,7 @@ open_directory(struct store *s, struct cfs_err *err)
 	rc = layout_check(s->conf->path, err);
 	if (rc != 0)
 		return rc;
-	s->dir_fd = io_open(s->conf->path, O_RDONLY | O_DIRECTORY, 0);
+	s->dir_fd = io_open(s->conf->path, O_PATH | O_DIRECTORY, 0);
 	if (s->dir_fd < 0)
 		return err_set_errno(err, errno, "open %s", s->conf->path);
 	blobs_fd = io_openat(s->dir_fd, LAYOUT_BLOBS, O_RDONLY | O_DIRECTORY, 0);

@@ -30,7 +30,7 @@ log_size(const struct servertest *t)
 	char path[400];
 	struct stat st;
 
-	(void)snprintf(path, sizeof(path), "%s/meta.db-wal", t->path);
+	(void)snprintf(path, sizeof(path), "%s/meta/meta.db-wal", t->path);
 	assert_int_equal(stat(path, &st), 0);
 	return (rlim_t)st.st_size;
 }

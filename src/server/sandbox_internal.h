@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CFS_SERVER_SANDBOX_INTERNAL_H
+#define CFS_SERVER_SANDBOX_INTERNAL_H
+
+/* What the sandbox's files share. Not for other modules. */
+
+#include <linux/filter.h>
+
+#include "server/sandbox.h"
+
+/* Sanitizers need address space and a few calls of their own. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANDBOX_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANDBOX_SANITIZED 1
+#endif
+#endif
+#ifndef SANDBOX_SANITIZED
+#define SANDBOX_SANITIZED 0
+#endif
+
+/* The filter of a role as the kernel takes it: *out_filter is malloc()ed. */
+int sandbox_filter_new(enum sandbox_role role, struct sock_fprog *out, struct cfs_err *err);
+
+/* The ruleset of a role, -1 and 0 where the kernel has no Landlock. metrics_dir_fd: -1 none. */
+int sandbox_paths_new(enum sandbox_role role, int store_fd, int metrics_dir_fd, int *fd_out,
+		      struct cfs_err *err);
+
+/* The version of Landlock here; 0: none. */
+int sandbox_landlock_version(void);
+
+#endif

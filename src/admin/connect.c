@@ -64,7 +64,7 @@ open_store(const struct admin *a, struct admin_link *l, struct cfs_err *err)
 	if (rc == CFS_ELOCKED)
 		return err_wrap(err, "no daemon answers at the admin socket, but");
 	if (rc == 0)
-		rc = identity_load(a->config, NULL, &l->identity, err);
+		rc = identity_load(a->config, &l->identity, err);
 	if (rc == 0)
 		rc = store_shared_new(&l->shared, err);
 	l->store_conf = config_store(a->config);

@@ -32,7 +32,7 @@ cmd_init(struct admin *a, int argc, char **argv, struct cfs_err *err)
 	if (rc == 0)
 		rc = identity_create(a->config->path, err);
 	if (rc == 0)
-		rc = identity_load(a->config, NULL, &id, err);
+		rc = identity_load(a->config, &id, err);
 	if (rc)
 		return rc;
 	fingerprint_format(text, &id.fingerprint);

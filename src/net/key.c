@@ -58,9 +58,8 @@ certificate_new(EVP_PKEY *pkey)
 	return NULL;
 }
 
-/* Takes pkey and cert, also on error. */
-static int
-key_new(EVP_PKEY *pkey, X509 *cert, struct tls_key **key_out, struct cfs_err *err)
+int
+key_wrap(EVP_PKEY *pkey, X509 *cert, struct tls_key **key_out, struct cfs_err *err)
 {
 	struct tls_key *key = calloc(1, sizeof *key);
 	int rc = 0;
@@ -89,7 +88,7 @@ key_generate(enum key_kind kind, struct tls_key **key_out, struct cfs_err *err)
 		EVP_PKEY_free(pkey);
 		return openssl_error(err, CFS_EFAIL, "make a key");
 	}
-	return key_new(pkey, cert, key_out, err);
+	return key_wrap(pkey, cert, key_out, err);
 }
 
 int
@@ -136,7 +135,7 @@ key_load(int dir_fd, const char *path, struct tls_key **key_out, struct cfs_err 
 	if (bio && (pkey = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL)) &&
 	    (cert = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) &&
 	    X509_check_private_key(cert, pkey) == 1) {
-		rc = key_new(pkey, cert, key_out, err);
+		rc = key_wrap(pkey, cert, key_out, err);
 		pkey = NULL;
 		cert = NULL;
 	} else {

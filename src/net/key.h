@@ -27,6 +27,32 @@ int key_save(const struct tls_key *key, int dir_fd, const char *path, struct cfs
  */
 int key_load(int dir_fd, const char *path, struct tls_key **key_out, struct cfs_err *err);
 
+/* Room for an ECDSA signature on P-256 in DER. */
+#define KEY_SIGNATURE_MAX 72
+
+/* Signs len bytes at data, which are to be hashed with SHA-256. Returns the signature's length or a negative code. */
+typedef int key_sign_fn(void *arg, const unsigned char *data, size_t len,
+			unsigned char sig[KEY_SIGNATURE_MAX]);
+
+/*
+ * A server's key of which this process has only the certificate (DER): TLS works with it as with any other, and what is to be
+ * signed goes to sign(arg, …), in the thread of the handshake. Freed with key_free(); cannot be saved. Brings a provider
+ * into this process's OpenSSL, for good.
+ */
+int key_remote(const unsigned char *cert, size_t len, key_sign_fn *sign, void *arg,
+	       struct tls_key **key_out, struct cfs_err *err);
+
+/*
+ * For whoever has the key: signs data if it is what a TLS 1.3 server signs in a handshake (RFC 8446, 4.4.3), and nothing else
+ * (CFS_EDENIED). Returns the signature's length or a negative code.
+ */
+int key_sign_handshake(const struct tls_key *key, const unsigned char *data, size_t len,
+		       unsigned char sig[KEY_SIGNATURE_MAX], struct cfs_err *err);
+
+/* The key's certificate as DER. Returns its length or a negative code. */
+int key_certificate(const struct tls_key *key, unsigned char *out, size_t size,
+		    struct cfs_err *err);
+
 /* NULL is fine. */
 void key_free(struct tls_key *key);
 

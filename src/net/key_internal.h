@@ -14,6 +14,9 @@ struct tls_key {
 	struct sha256 fingerprint;
 };
 
+/* Takes pkey and cert, also on error. */
+int key_wrap(EVP_PKEY *pkey, X509 *cert, struct tls_key **key_out, struct cfs_err *err);
+
 /* SHA-256 of the SubjectPublicKeyInfo of a certificate. Returns 0 or a code. */
 int x509_fingerprint(const X509 *cert, struct sha256 *out);
 

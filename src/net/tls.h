@@ -33,6 +33,12 @@ int tls_client_ctx_new(const struct tls_key *key, struct tls_ctx **ctx_out, stru
 void tls_ctx_free(struct tls_ctx *ctx);
 
 /*
+ * Shakes hands with itself, with keys of the moment. OpenSSL looks algorithms up when they are first used, which takes
+ * milliseconds and memory: a process that forks one for each connection does it once, before.
+ */
+int tls_warm_up(struct cfs_err *err);
+
+/*
  * A stream of ctx's side over a connected socket, which it owns from here on and makes non-blocking (with TCP_NODELAY,
  * when it is TCP). ctx must live as long. Returns 0 or a code, with fd still the caller's.
  */

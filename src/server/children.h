@@ -12,8 +12,15 @@
 #include "server/refusals.h"
 
 /* From CHILD_KEEPER on they are services: one process of each that is wanted, as long as the hub lives. */
-enum child_role { CHILD_SESSION, CHILD_ADMIN, CHILD_KEEPER, CHILD_METRICS };
-#define CHILD_ROLES (CHILD_METRICS + 1)
+enum child_role {
+	CHILD_SESSION,
+	CHILD_ADMIN,
+	CHILD_KEEPER,
+	CHILD_METRICS,
+	CHILD_SIGNER,
+	CHILD_DOOR
+};
+#define CHILD_ROLES (CHILD_DOOR + 1)
 
 static inline bool
 child_is_service(enum child_role role)
@@ -25,24 +32,37 @@ struct child {
 	pid_t pid;
 	int fd; /* the hub's end of the socketpair; -1 when it has ended */
 	enum child_role role;
-	uint32_t index; /* place in the list, while it lives */
-	int slot;       /* of the counters; -1 none */
+	uint32_t index;  /* place in the list, while it lives */
+	uint64_t serial; /* never given twice */
+	int slot;        /* of the counters; -1 none */
 	bool signed_in;
 	struct addr_key key;
 	int64_t since_ns;
 	char user[72], device[136], peer[64];
+	struct sha256 device_key; /* zeros: signed in without one */
+	struct child *next;       /* the list's */
 };
+
+/* How many connections an address has. */
+struct address;
+
+#define CHILDREN_BUCKETS 1024u
 
 struct children {
 	struct child **slots;
 	uint32_t cap, count;      /* count: of all */
 	uint32_t sessions;        /* over the network */
 	uint32_t unauthenticated; /* of those */
+	uint32_t free_from;       /* no slot before it is free */
+	uint64_t serials;         /* given so far */
+	struct child *services[CHILD_ROLES];
+	struct child *by_pid[CHILDREN_BUCKETS];
+	struct address *by_address[CHILDREN_BUCKETS];
 };
 
 void children_clear(struct children *c);
 
-/* Adds a copy; borrowed. NULL when memory is out. */
+/* Adds a copy, and gives it index and serial; borrowed. NULL when memory is out. */
 struct child *children_add(struct children *c, const struct child *child);
 
 /* Closes its socket, takes it out and frees it. */
@@ -51,13 +71,16 @@ void children_remove(struct children *c, struct child *child);
 void children_signed_in(struct children *c, struct child *child);
 
 /* The one with this process, or NULL. */
-struct child *children_find(const struct children *c, pid_t pid);
+struct child *children_find(struct children *c, pid_t pid);
+
+/* The one at this index, if it is the one that was given this serial; else NULL. */
+struct child *children_at(const struct children *c, uint32_t index, uint64_t serial);
 
 /* The first one at or behind an index, or NULL. */
 struct child *children_from(const struct children *c, uint32_t index);
 
 /* Sessions from one address; *unauthenticated_out (may be NULL) of them are not signed in. */
-uint32_t children_from_address(const struct children *c, const struct addr_key *key,
+uint32_t children_from_address(struct children *c, const struct addr_key *key,
 			       uint32_t *unauthenticated_out);
 
 #endif

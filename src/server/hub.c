@@ -41,10 +41,9 @@ hub_watch(struct hub *h, int fd, enum hub_event kind, uint32_t value, struct cfs
 
 /* ---- messages of children ---- */
 
-static void
-tell(const struct child *child, const struct hub_msg *m)
+void
+hub_tell(const struct child *child, const struct hub_msg *m)
 {
-	/* One that takes nothing has itself to thank: the hub never waits. */
 	(void)send(child->fd, m, sizeof(*m), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
@@ -68,21 +67,7 @@ answer_ask(struct hub *h, const struct child *asker, uint32_t index)
 		memcpy(m.device, c->device, sizeof(m.device));
 		memcpy(m.peer, c->peer, sizeof(m.peer));
 	}
-	tell(asker, &m);
-}
-
-static void
-kick_user(struct hub *h, const struct child *asker, const char *user)
-{
-	struct hub_msg m = {.kind = HUB_KICK};
-	struct child *c = children_from(&h->children, 0);
-
-	if (asker->role != CHILD_ADMIN)
-		return;
-	for (; c; c = children_from(&h->children, c->index + 1)) {
-		if (c->role == CHILD_SESSION && strcmp(c->user, user) == 0)
-			tell(c, &m);
-	}
+	hub_tell(asker, &m);
 }
 
 /* Somebody took it over, or it needs a call that sandbox_calls.c does not have. */
@@ -105,18 +90,20 @@ handle_message(struct hub *h, struct child *child, struct hub_msg *m)
 	m->device[sizeof(m->device) - 1] = '\0';
 	switch (m->kind) {
 	case HUB_SIGNED_IN:
-		memcpy(child->user, m->user, sizeof(child->user));
-		memcpy(child->device, m->device, sizeof(child->device));
-		children_signed_in(&h->children, child);
-		break;
-	case HUB_REFUSED:
-		refusals_note(&h->refusals, &child->key, now_mono_ns());
+		if (child->role == CHILD_DOOR)
+			hub_signed_in(h, m);
 		break;
 	case HUB_ASK:
 		answer_ask(h, child, m->index);
 		break;
 	case HUB_KICK_USER:
-		kick_user(h, child, m->user);
+		if (child->role == CHILD_ADMIN)
+			hub_kick(h, child, m->user, NULL);
+		break;
+	case HUB_KICK_DEVICE:
+		/* Of its own user's, by what the door said of it. */
+		if (child->signed_in)
+			hub_kick(h, child, child->user, &m->key);
 		break;
 	case HUB_FORBIDDEN:
 		say_forbidden(child, (int)m->index);
@@ -166,17 +153,19 @@ reap(struct hub *h)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		struct child *child = children_find(&h->children, pid);
 		enum child_role role;
+		int64_t since_ns;
 
 		if (!child)
 			continue;
 		role = child->role;
+		since_ns = child->since_ns;
 		log_end(child, status);
 		if (WIFSIGNALED(status))
 			stats_count(h->stats, -1, STATS_CRASHED, 1);
 		stats_slot_free(h->stats, child->slot);
 		children_remove(&h->children, child);
 		if (child_is_service(role))
-			hub_service_ended(h, role);
+			hub_service_ended(h, role, since_ns);
 	}
 }
 
@@ -198,7 +187,7 @@ say_drain(const struct child *child)
 {
 	struct hub_msg m = {.kind = HUB_DRAIN};
 
-	tell(child, &m);
+	hub_tell(child, &m);
 }
 
 static void
@@ -368,9 +357,7 @@ start(struct hub *h, struct cfs_err *err)
 	if (rc == 0 && h->net.count == 0)
 		rc = listen_tcp(&h->net, c->listen, err);
 	if (rc == 0)
-		rc = identity_load(c, &h->net, &h->identity, err);
-	if (rc == 0)
-		rc = tls_server_ctx_new(h->identity.key, &h->tls, err);
+		rc = identity_addresses(c, &h->net, &h->identity, err);
 	if (rc == 0 && c->metrics_listen)
 		rc = listen_tcp(&h->metrics, c->metrics_listen, err);
 	if (rc == 0 && h->admin.count == 0)
@@ -381,6 +368,8 @@ start(struct hub *h, struct cfs_err *err)
 		rc = watch_listeners(h, err);
 	if (rc == 0)
 		rc = hub_services_start(h, err);
+	if (rc == 0)
+		rc = hub_take_key(h, err);
 	return rc;
 }
 
@@ -440,11 +429,12 @@ loop(struct hub *h)
 
 	while (!finished(h)) {
 		int pet = notify_watchdog(&h->watchdog_ns);
-		int timeout = h->draining ? DRAIN_LOOK_MS : pet;
+		int timeout = h->draining || h->services_wait ? DRAIN_LOOK_MS : pet;
 		int n = epoll_wait(h->epoll_fd, events, EVENTS_AT_ONCE, timeout);
 
 		for (int i = 0; i < n; i++)
 			handle_event(h, events[i].data.u64);
+		hub_services_retry(h);
 	}
 }
 

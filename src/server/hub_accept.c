@@ -8,9 +8,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/fdpass.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "server/door.h"
 #include "server/hub_state.h"
 
 /* Connections taken before the hub looks at its other work. */
@@ -21,7 +23,7 @@
 
 /* Why a connection is not served, or NULL. */
 static const char *
-over_limit(const struct hub *h, const struct addr_key *key)
+over_limit(struct hub *h, const struct addr_key *key)
 {
 	const struct config *c = h->config;
 	uint32_t unauthenticated;
@@ -62,38 +64,99 @@ allowed(struct hub *h, const struct child *child, int fd)
 	return !why;
 }
 
-/* Forks; 0 in the child with *hub_fd_out its end of the socketpair, the child's process in the hub, or a code. */
-static int
-fork_child(struct hub *h, struct child *child, int *hub_fd_out, struct cfs_err *err)
+/* ---- lines: a session's sockets to the hub, the signer and the door ---- */
+
+/* The hub's ends of a session's lines, until they are with whom they are for. */
+struct line_ends {
+	int hub, signer, door;
+};
+
+static void
+close_lines(struct lines *l)
 {
-	struct child *added;
+	fd_close(&l->hub_fd);
+	fd_close(&l->signer_fd);
+	fd_close(&l->door_fd);
+}
+
+static int
+make_line(int *session_out, int *other_out)
+{
 	int sv[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv))
-		return err_set_errno(err, errno, "socketpair");
-	if (!child_is_service(child->role))
+		return -1;
+	*session_out = sv[0];
+	*other_out = sv[1];
+	return 0;
+}
+
+static int
+make_lines(enum child_role role, struct lines *l, struct line_ends *ends, struct cfs_err *err)
+{
+	*l = (struct lines){-1, -1, -1};
+	*ends = (struct line_ends){-1, -1, -1};
+	if (make_line(&l->hub_fd, &ends->hub) == 0 &&
+	    (role != CHILD_SESSION || (make_line(&l->signer_fd, &ends->signer) == 0 &&
+				       make_line(&l->door_fd, &ends->door) == 0)))
+		return 0;
+	return err_set_errno(err, errno, "socketpair");
+}
+
+/* Gives the signer and the door their ends; a session without them comes to nothing, and ends by itself. */
+static void
+connect_lines(const struct hub *h, const struct child *child, const struct line_ends *ends)
+{
+	const struct signer_msg for_signer = {.kind = SIGNER_ATTACH};
+	const struct child *signer = h->children.services[CHILD_SIGNER];
+	const struct child *door = h->children.services[CHILD_DOOR];
+	struct door_attach for_door = {
+	    .index = child->index, .serial = child->serial, .address = child->key};
+
+	memcpy(for_door.peer, child->peer, sizeof(for_door.peer));
+	if (!signer || !door ||
+	    fdpass_send(signer->fd, &for_signer, sizeof(for_signer), &ends->signer, 1,
+			MSG_DONTWAIT) ||
+	    fdpass_send(door->fd, &for_door, sizeof(for_door), &ends->door, 1, MSG_DONTWAIT))
+		log_warn("%s: nobody to sign in with", child->peer);
+}
+
+/* Forks; 0 in the child with its *lines_out, 1 in the hub, or a code. */
+static int
+fork_child(struct hub *h, struct child *child, struct lines *lines_out, struct cfs_err *err)
+{
+	struct child *added = NULL;
+	struct line_ends ends;
+	int rc = make_lines(child->role, lines_out, &ends, err);
+
+	if (rc == 0 && !child_is_service(child->role))
 		child->slot = stats_slot_take(h->stats);
-	child->fd = sv[0];
-	child->pid = fork();
-	if (child->pid == 0) {
-		*hub_fd_out = sv[1];
+	if (rc == 0 && (child->pid = fork()) < 0)
+		rc = err_set_errno(err, errno, "fork");
+	child->fd = ends.hub;
+	if (rc == 0 && child->pid == 0) {
+		fd_close(&ends.signer);
+		fd_close(&ends.door);
 		return 0;
 	}
-	fd_close(&sv[1]);
-	if (child->pid < 0) {
-		stats_slot_free(h->stats, child->slot);
-		fd_close(&sv[0]);
-		return err_set_errno(err, errno, "fork");
-	}
-	added = children_add(&h->children, child);
+	if (rc == 0 && !(added = children_add(&h->children, child)))
+		rc = err_code(err, CFS_ENOMEM);
+	if (added && child->role == CHILD_SESSION)
+		connect_lines(h, added, &ends);
+	if (added && hub_watch(h, added->fd, EVENT_OF_CHILD, (uint32_t)added->pid, err))
+		rc = CFS_ENOMEM;
 	if (!added) {
-		/* It ends by itself, because its socket does. */
+		/* A process that was made ends by itself, because its socket does. */
 		stats_slot_free(h->stats, child->slot);
-		fd_close(&sv[0]);
-		return err_code(err, CFS_ENOMEM);
+		fd_close(&ends.hub);
 	}
-	return hub_watch(h, added->fd, EVENT_OF_CHILD, (uint32_t)added->pid, err) ? CFS_ENOMEM : 1;
+	fd_close(&ends.signer);
+	fd_close(&ends.door);
+	close_lines(lines_out);
+	return rc ? rc : 1;
 }
+
+/* ---- connections ---- */
 
 static void
 start_session(struct hub *h, int fd, enum child_role role)
@@ -102,8 +165,8 @@ start_session(struct hub *h, int fd, enum child_role role)
 	struct sockaddr_storage addr = {0};
 	socklen_t len = sizeof(addr);
 	struct cfs_err err = CFS_ERR_INIT;
-	unsigned refused;
-	int hub_fd, rc;
+	struct lines lines;
+	int rc;
 
 	if (getpeername(fd, (struct sockaddr *)&addr, &len) && role == CHILD_SESSION)
 		goto out;
@@ -120,10 +183,9 @@ start_session(struct hub *h, int fd, enum child_role role)
 		stats_count(h->stats, -1, STATS_TURNED_AWAY, 1);
 		goto out;
 	}
-	refused = refusals_count(&h->refusals, &child.key, now_mono_ns());
-	rc = fork_child(h, &child, &hub_fd, &err);
+	rc = fork_child(h, &child, &lines, &err);
 	if (rc == 0)
-		serve_connection(h, &child, fd, hub_fd, refused);
+		serve_connection(h, &child, fd, &lines);
 	if (rc < 0)
 		log_error("%s: %s", child.peer, err.text);
 out:
@@ -151,13 +213,19 @@ hub_accept(struct hub *h, int listen_fd, enum child_role role)
 int
 hub_fork_service(struct hub *h, enum child_role role, struct cfs_err *err)
 {
+	static const char *const names[CHILD_ROLES] = {
+	    [CHILD_KEEPER] = "(keeper)",
+	    [CHILD_METRICS] = "(metrics)",
+	    [CHILD_SIGNER] = "(signer)",
+	    [CHILD_DOOR] = "(door)",
+	};
 	struct child child = {.role = role, .since_ns = now_real_ns(), .fd = -1, .slot = -1};
-	int hub_fd;
+	struct lines lines;
 	int rc;
 
-	(void)strcpy(child.user, role == CHILD_KEEPER ? "(keeper)" : "(metrics)");
-	rc = fork_child(h, &child, &hub_fd, err);
+	(void)strcpy(child.user, names[role]);
+	rc = fork_child(h, &child, &lines, err);
 	if (rc == 0)
-		serve_service(h, &child, hub_fd);
+		serve_service(h, &child, lines.hub_fd);
 	return rc < 0 ? rc : 0;
 }

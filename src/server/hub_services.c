@@ -6,7 +6,11 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "base/time.h"
 #include "server/hub_state.h"
+
+/* After this a service that ended within a second of its start is tried again. */
+#define RETRY_MS 1000
 
 static bool
 is_wanted(const struct hub *h, enum child_role role)
@@ -19,11 +23,35 @@ is_wanted(const struct hub *h, enum child_role role)
 static struct child *
 find_service(const struct hub *h, enum child_role role)
 {
-	struct child *c = children_from(&h->children, 0);
+	return h->children.services[role];
+}
 
-	while (c && c->role != role)
-		c = children_from(&h->children, c->index + 1);
-	return c;
+int
+hub_take_key(struct hub *h, struct cfs_err *err)
+{
+	const struct child *signer = find_service(h, CHILD_SIGNER);
+	struct tls_key *key = NULL;
+	struct tls_ctx *tls = NULL;
+	struct signer_msg m;
+	int rc = signer ? signer_wait(signer->fd, &m, err)
+			: err_set(err, CFS_EFAIL, "there is no signer");
+
+	if (rc == 0)
+		rc = tls_warm_up(err);
+	if (rc == 0)
+		rc = key_remote(m.cert, m.cert_len, signer_ask, &h->signer_fd, &key, err);
+	if (rc == 0)
+		rc = tls_server_ctx_new(key, &tls, err);
+	if (rc) {
+		key_free(key);
+		return rc;
+	}
+	tls_ctx_free(h->tls);
+	identity_fini(&h->identity);
+	h->tls = tls;
+	h->identity.key = key;
+	key_fingerprint(key, &h->identity.fingerprint);
+	return 0;
 }
 
 int
@@ -40,13 +68,38 @@ hub_services_start(struct hub *h, struct cfs_err *err)
 	return 0;
 }
 
-void
-hub_service_ended(struct hub *h, enum child_role role)
+static void
+start_again(struct hub *h)
 {
 	struct cfs_err err = CFS_ERR_INIT;
+	bool signer = find_service(h, CHILD_SIGNER) != NULL;
+	int rc = hub_services_start(h, &err);
 
-	if (!h->draining && is_wanted(h, role) && hub_fork_service(h, role, &err))
+	if (rc == 0 && !signer)
+		rc = hub_take_key(h, &err);
+	if (rc)
 		log_error("%s", err.text);
+}
+
+/* What cannot live is not to keep the hub from everything else. */
+void
+hub_service_ended(struct hub *h, enum child_role role, int64_t since_ns)
+{
+	if (h->draining || !is_wanted(h, role))
+		return;
+	if (now_real_ns() - since_ns < NS_PER_S)
+		h->services_wait = deadline_from_ms(RETRY_MS);
+	else
+		start_again(h);
+}
+
+void
+hub_services_retry(struct hub *h)
+{
+	if (!h->services_wait || h->draining || !deadline_passed(h->services_wait))
+		return;
+	h->services_wait = 0;
+	start_again(h);
 }
 
 /* They read their settings when they start, and are started anew when they end. */
@@ -58,6 +111,9 @@ hub_services_renew(struct hub *h)
 	for (int role = CHILD_KEEPER; role < CHILD_ROLES; role++) {
 		struct child *c = find_service(h, role);
 
+		/* These two read none, and somebody is always signing in. */
+		if (role == CHILD_SIGNER || role == CHILD_DOOR)
+			continue;
 		if (c && c->fd >= 0)
 			(void)shutdown(c->fd, SHUT_RDWR);
 	}

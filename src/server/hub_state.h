@@ -13,7 +13,24 @@
 #include "server/config.h"
 #include "server/identity.h"
 #include "server/sandbox.h"
+#include "server/signer.h"
 #include "server/stats.h"
+
+/*
+ * Orders to end connections, kept for as long as signing in may take: the door may have looked before the order's cause was in the
+ * store, and tell of it after the order.
+ */
+#define KICKS_MAX 64u
+
+struct kicks {
+	struct kick {
+		char user[72];
+		struct sha256 key; /* zeros: every device */
+		uint64_t ns;
+	} last[KICKS_MAX];
+	unsigned next;
+	uint64_t lost_ns; /* of the newest that was overwritten */
+};
 
 struct hub {
 	const char *config_path;
@@ -27,14 +44,21 @@ struct hub {
 	int lock_fd, epoll_fd, signal_fd;
 	char admin_path[PATH_MAX]; /* empty: none made */
 	struct children children;
-	struct refusals refusals;
+	struct kicks kicks;
+	int signer_fd;     /* in a session: its line to the signer */
 	pid_t pid;         /* the hub's own */
 	sigset_t old_mask; /* what children get back */
 	int64_t started_ns;
 	uint64_t refused_said_ns; /* when an over-limit connection was logged last */
 	bool draining;
 	uint64_t drain_deadline;
-	uint64_t watchdog_ns; /* when the service manager's watchdog was told last */
+	uint64_t services_wait; /* one ended at once: not started again before; 0: none did */
+	uint64_t watchdog_ns;   /* when the service manager's watchdog was told last */
+};
+
+/* A session's ends of its sockets to others. */
+struct lines {
+	int hub_fd, signer_fd, door_fd; /* -1: none */
 };
 
 /* Events of the hub's epoll: a kind, and for a child its process. */
@@ -51,13 +75,26 @@ int hub_fork_service(struct hub *h, enum child_role role, struct cfs_err *err);
 
 /* hub_services.c: starts those that are wanted and do not run; once more after one ended; with new settings; ends all. */
 int hub_services_start(struct hub *h, struct cfs_err *err);
-void hub_service_ended(struct hub *h, enum child_role role);
+void hub_service_ended(struct hub *h, enum child_role role, int64_t since_ns);
+void hub_services_retry(struct hub *h);
 void hub_services_renew(struct hub *h);
 void hub_services_end(struct hub *h);
 
+/* Ends a user's connections, those with this device key or (NULL) all, but for the asker; and those that are about to sign in. */
+void hub_kick(struct hub *h, const struct child *asker, const char *user, const struct sha256 *key);
+
+/* The door has let somebody in: the session is handed the store, unless an order that came meanwhile forbids it. */
+void hub_signed_in(struct hub *h, const struct hub_msg *m);
+
+/* Sends; one that takes nothing has itself to thank: the hub never waits. */
+void hub_tell(const struct child *child, const struct hub_msg *m);
+
+/* Waits for the signer's key and makes what TLS needs of it. */
+int hub_take_key(struct hub *h, struct cfs_err *err);
+
 /* What a forked child does, each its whole life; they do not return. fd is the connection, hub_fd its end to the hub. */
-_Noreturn void serve_connection(struct hub *h, struct child *self, int fd, int hub_fd,
-				unsigned refused);
+_Noreturn void serve_connection(struct hub *h, struct child *self, int fd,
+				const struct lines *lines);
 _Noreturn void serve_service(struct hub *h, struct child *self, int hub_fd);
 
 #endif

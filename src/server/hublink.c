@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/fdpass.h"
 #include "base/log.h"
 #include "base/time.h"
 
@@ -34,19 +35,9 @@ tell(const struct session *s, const struct hub_msg *m)
 }
 
 void
-hublink_signed_in(const struct session *s)
+hublink_kick_device(const struct session *s, const struct sha256 *key)
 {
-	struct hub_msg m = {.kind = HUB_SIGNED_IN};
-
-	(void)snprintf(m.user, sizeof(m.user), "%s", s->me.name);
-	(void)snprintf(m.device, sizeof(m.device), "%s", s->device);
-	tell(s, &m);
-}
-
-void
-hublink_refused(const struct session *s)
-{
-	struct hub_msg m = {.kind = HUB_REFUSED};
+	struct hub_msg m = {.kind = HUB_KICK_DEVICE, .key = *key};
 
 	tell(s, &m);
 }
@@ -88,6 +79,28 @@ receive(struct session *s, struct hub_msg *m)
 	if (n < 0 && errno == EAGAIN)
 		return 0;
 	return n == (ssize_t)sizeof(*m) ? 1 : CFS_ENET;
+}
+
+int
+hublink_take_store(struct session *s, uint64_t deadline, int fds[], struct cfs_err *err)
+{
+	struct pollfd p = {.fd = s->args->hub_fd, .events = POLLIN};
+	struct hub_msg m;
+	ssize_t n;
+
+	for (;;) {
+		n = fdpass_receive(p.fd, &m, sizeof(m), fds, MSG_DONTWAIT);
+		if (n == (ssize_t)sizeof(m) && m.kind == HUB_STORE && fds[STORE_FDS - 1] >= 0)
+			return 0;
+		fdpass_close(fds);
+		if (n == (ssize_t)sizeof(m) && m.kind == HUB_KICK)
+			return err_set(err, CFS_EAUTH, "signed out meanwhile");
+		if (n >= 0 || errno != EAGAIN)
+			return err_set(err, CFS_ENET, "the server is going down");
+		if (deadline_passed(deadline))
+			return err_set(err, CFS_EBUSY, "the hub does not answer");
+		(void)poll(&p, 1, deadline_left_ms(deadline));
+	}
 }
 
 void

@@ -8,10 +8,16 @@
 #include "server/state.h"
 
 /* Tells the hub; a message that does not get through is logged and forgotten. */
-void hublink_signed_in(const struct session *s);
-void hublink_refused(const struct session *s);
+/* Ends the user's other connections that signed in with this key. */
+void hublink_kick_device(const struct session *s, const struct sha256 *key);
 /* Only the hub's admin connections may. */
 void hublink_kick_user(const struct session *s, const char *user);
+
+/*
+ * Waits for the store's descriptors (enum hub_store_fd; the caller's), which the hub sends to whom the door has let in. CFS_EAUTH when it sends
+ * him away instead.
+ */
+int hublink_take_store(struct session *s, uint64_t deadline, int fds[], struct cfs_err *err);
 
 /* Handles what the hub has sent: the order to drain, or the hub's end, which ends the session at once. */
 void hublink_read(struct session *s);

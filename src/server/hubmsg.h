@@ -9,26 +9,35 @@
 
 #include <stdint.h>
 
+#include "base/hash.h"
+
 enum hub_msg_kind {
+	/* the door to the hub */
+	HUB_SIGNED_IN = 1, /* serial, user, device, key: once for each connection */
 	/* session to hub */
-	HUB_SIGNED_IN = 1, /* user, device: once */
-	HUB_REFUSED = 2,   /* a sign-in failed */
 	HUB_ASK =
 	    3, /* tell of the session at or behind `index`; answered by HUB_SESSION or HUB_END */
-	HUB_KICK_USER = 4, /* an admin's: end every connection of `user` */
-	HUB_FORBIDDEN = 48, /* it dies of the system call `index`, which its sandbox forbids */
+	HUB_KICK_USER = 4,    /* an admin's: end every connection of `user` */
+	HUB_KICK_DEVICE = 49, /* a user's: end his other connections that signed in with `key` */
+	HUB_FORBIDDEN = 48,   /* it dies of the system call `index`, which its sandbox forbids */
 	/* hub to session */
 	HUB_DRAIN = 16,   /* say goodbye, finish what is under way, end */
 	HUB_SESSION = 17, /* one connection; ask with index + 1 for the next */
 	HUB_END = 18,     /* no more of them */
+	HUB_STORE = 56,   /* to one that has signed in, with the descriptors of enum hub_store_fd */
 	HUB_KICK = 19, /* as HUB_DRAIN, but the server stays and the client is not to come back */
 };
+
+enum hub_store_fd { STORE_FD_DIRECTORY, STORE_FD_MEMORY, STORE_FD_EVENT, STORE_FDS };
 
 struct hub_msg {
 	uint32_t kind;
 	uint32_t index;
 	uint64_t pid;
 	int64_t since_ns;
+	uint64_t serial;   /* of the connection, with index */
+	uint64_t asked_ns; /* HUB_SIGNED_IN: when it asked, now_mono_ns() */
+	struct sha256 key;
 	char user[72];
 	char device[136];
 	char peer[64];

@@ -63,8 +63,8 @@ first_of(const char *list, char out[HOSTPORT_SIZE])
 }
 
 int
-identity_load(const struct config *c, const struct listener *l, struct identity *out,
-	      struct cfs_err *err)
+identity_addresses(const struct config *c, const struct listener *l, struct identity *out,
+		   struct cfs_err *err)
 {
 	char host[HOST_SIZE], first[HOSTPORT_SIZE];
 	int rc;
@@ -72,8 +72,6 @@ identity_load(const struct config *c, const struct listener *l, struct identity 
 	memset(out, 0, sizeof(*out));
 	first_of(c->listen, first);
 	rc = hostport_parse(first, CFS_PORT, host, &out->port, err);
-	if (rc == 0)
-		rc = load_key(c->path, out, err);
 	if (rc)
 		return rc;
 	if (l && l->count > 0) {
@@ -90,6 +88,14 @@ identity_load(const struct config *c, const struct listener *l, struct identity 
 	else
 		hostport_format(out->address, host, out->port);
 	return 0;
+}
+
+int
+identity_load(const struct config *c, struct identity *out, struct cfs_err *err)
+{
+	int rc = identity_addresses(c, NULL, out, err);
+
+	return rc ? rc : load_key(c->path, out, err);
 }
 
 void

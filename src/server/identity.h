@@ -26,11 +26,14 @@ struct identity {
 int identity_create(const char *store_path, struct cfs_err *err);
 
 /*
- * Loads the key and finds out the addresses: the real ones of a listener, or with NULL (no daemon runs) those that the config
- * says. CFS_ENOENT when there is no key. Freed with identity_fini().
+ * Finds out the addresses: the real ones of a listener, or with NULL (no daemon runs) those that the config says. The key is left
+ * out. Freed with identity_fini().
  */
-int identity_load(const struct config *c, const struct listener *l, struct identity *out,
-		  struct cfs_err *err);
+int identity_addresses(const struct config *c, const struct listener *l, struct identity *out,
+		       struct cfs_err *err);
+
+/* Addresses as the config says them, and the key, where no daemon runs. CFS_ENOENT when there is no key. */
+int identity_load(const struct config *c, struct identity *out, struct cfs_err *err);
 void identity_fini(struct identity *id);
 
 #endif

@@ -10,8 +10,8 @@
 #include "proto/codec.h"
 #include "server/convert.h"
 #include "server/dispatch.h"
+#include "server/enter.h"
 #include "server/hublink.h"
-#include "server/signin.h"
 #include "server/tally.h"
 #include "server/watch.h"
 
@@ -19,9 +19,9 @@
 #define FEATURES         UINT64_C(0)
 #define INODES_MAX       65536u
 
-static int
-fill_hello(struct session *s, const struct m_hello_req *req, struct m_hello_rep *rep,
-	   struct cfs_err *err)
+static void
+fill_hello(const struct session *s, const struct m_hello_req *req, const struct signin_result *who,
+	   struct m_hello_rep *rep)
 {
 	*rep = (struct m_hello_rep){
 	    .version = PROTOCOL_VERSION,
@@ -37,14 +37,16 @@ fill_hello(struct session *s, const struct m_hello_req *req, struct m_hello_rep 
 	    .max_blob = STORE_BLOB_MAX,
 	    .heartbeat_ms = s->conf->heartbeat_ms,
 	    .is_private = s->conf->trees_private,
+	    .store = who->store,
+	    .gen = who->gen,
 	};
-	return store_id(s->store, &rep->store, &rep->gen, err);
 }
 
 int
 handle_HELLO(struct session *s, struct call *c, struct cfs_err *err)
 {
 	const struct m_hello_req *req = &c->req->hello_req;
+	struct signin_result who;
 	int rc;
 
 	if (s->signed_in)
@@ -52,16 +54,12 @@ handle_HELLO(struct session *s, struct call *c, struct cfs_err *err)
 	if (req->version_min > PROTOCOL_VERSION || req->version_max < PROTOCOL_VERSION)
 		return err_set(err, CFS_EUNSUPPORTED,
 			       "this server speaks version %u of the protocol", PROTOCOL_VERSION);
-	rc = signin_check(s, req, err);
-	if (rc == 0)
-		rc = fill_hello(s, req, &c->rep->hello_rep, err);
-	if (rc == CFS_EAUTH)
-		signin_refused(s, req, err);
+	rc = enter(s, req, &who, err);
 	if (rc)
 		return rc;
+	fill_hello(s, req, &who, &c->rep->hello_rep);
 	s->signed_in = true;
 	frame_reader_set_max(s->reader, FRAME_MAX);
-	hublink_signed_in(s);
 	tally_signed_in(s);
 	log_info("%s: '%s' signed in with %.*s", s->args->peer.address, s->me.name,
 		 STR_ARGS(req->client));
@@ -222,5 +220,13 @@ handle_DEVICE_REVOKE(struct session *s, struct call *c, struct cfs_err *err)
 		return rc;
 	}
 	rc = store_commit(s->store, &commit, err);
-	return rc ? rc : store_sync(s->store, commit, err);
+	if (rc == 0)
+		rc = store_sync(s->store, commit, err);
+	if (rc)
+		return rc;
+	/* Its connections end: the others by the hub, this one when it has been answered. */
+	hublink_kick_device(s, fp);
+	if (s->has_device && sha256_equal(fp, &s->device_key))
+		session_end(s, 0);
+	return 0;
 }

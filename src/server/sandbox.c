@@ -182,13 +182,16 @@ limit(int resource, rlim_t most, struct cfs_err *err)
 }
 
 static int
-set_limits(struct cfs_err *err)
+set_limits(enum sandbox_role role, struct cfs_err *err)
 {
+	/* These two have a descriptor for each connection that is not signed in. */
+	bool serves_all = role == SANDBOX_SIGNER || role == SANDBOX_DOOR;
 	int rc = limit(RLIMIT_CORE, 0, err);
 
-	if (rc == 0)
+	if (rc == 0 && !serves_all)
 		rc = limit(RLIMIT_NOFILE, FILES_MAX, err);
-	if (rc == 0 && !SANDBOX_SANITIZED)
+	/* A password takes 64 MiB to hash, for each processor. */
+	if (rc == 0 && role != SANDBOX_DOOR && !SANDBOX_SANITIZED)
 		rc = limit(RLIMIT_DATA, MEMORY_MAX, err);
 	return rc;
 }
@@ -225,8 +228,8 @@ become_owner(int store_fd, struct cfs_err *err)
 int
 sandbox_drop(struct sandbox *sb, enum sandbox_role role, struct cfs_err *err)
 {
-	bool reaches_store = role == SANDBOX_KEEPER || role == SANDBOX_ADMIN;
-	int rc = set_limits(err);
+	bool reaches_store = role != SANDBOX_SESSION && role != SANDBOX_METRICS;
+	int rc = set_limits(role, err);
 
 	if (rc)
 		return rc;

@@ -22,6 +22,8 @@ enum sandbox_role {
 	SANDBOX_ADMIN,  /* a session of the admin socket: the same, its directory from the start */
 	SANDBOX_KEEPER, /* the store's files */
 	SANDBOX_METRICS, /* the same, a file anywhere, and connections of its own; its root and directory stay */
+	SANDBOX_SIGNER, /* the server's key */
+	SANDBOX_DOOR,   /* the store's files, with memory for hashing passwords */
 	SANDBOX_ROLES
 };
 

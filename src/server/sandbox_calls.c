@@ -23,7 +23,8 @@
 #define KEEPER   ROLE(SANDBOX_KEEPER)
 #define METRICS  ROLE(SANDBOX_METRICS)
 #define STORE                                                                                      \
-	(SESSIONS | KEEPER | METRICS) /* who uses the store: the database, blobs, worker threads */
+	(SESSIONS | KEEPER | METRICS |                                                             \
+	 ROLE(SANDBOX_DOOR)) /* who uses the store: the database, blobs, worker threads */
 
 struct call {
 	int number;

@@ -49,7 +49,8 @@ static const struct ruleset versions[] = {
 
 #define ROLE(r) (1u << (r))
 #define STORE                                                                                      \
-	(ROLE(SANDBOX_SESSION) | ROLE(SANDBOX_ADMIN) | ROLE(SANDBOX_KEEPER) | ROLE(SANDBOX_METRICS))
+	(ROLE(SANDBOX_SESSION) | ROLE(SANDBOX_ADMIN) | ROLE(SANDBOX_KEEPER) |                      \
+	 ROLE(SANDBOX_METRICS) | ROLE(SANDBOX_DOOR))
 
 /* Below the store's directory. A file's right is of that very file. */
 static const struct place {
@@ -60,6 +61,7 @@ static const struct place {
     {LAYOUT_FORMAT, STORE, LANDLOCK_ACCESS_FS_READ_FILE},
     {LAYOUT_META, STORE, FS_READ | FS_WRITE},
     {LAYOUT_BLOBS, STORE, FS_READ | FS_WRITE},
+    {LAYOUT_KEYS, ROLE(SANDBOX_SIGNER), FS_READ},
 };
 
 int

@@ -2,6 +2,7 @@
 
 /* The forked side: from the fork to the session, in order: drop what is the hub's, lock down, talk TLS, serve. */
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "net/fdstream.h"
+#include "server/door.h"
 #include "server/hub_state.h"
 #include "server/keeper.h"
 #include "server/metrics.h"
@@ -43,26 +45,42 @@ leave_signals(const struct hub *h)
 	(void)sigprocmask(SIG_SETMASK, &h->old_mask, NULL);
 }
 
-/* From the hub's powers to the role's, before a byte of anybody's is read. */
+/* From the hub's powers to the role's, before a byte of anybody's is read: what is the hub's, what is the store's, the rest. */
 static void
 become_child(struct hub *h, struct child *self, enum sandbox_role role, int hub_fd)
 {
 	struct cfs_err err = CFS_ERR_INIT;
+	int rc;
 
 	leave_signals(h);
 	close_what_is_the_hubs(h, self);
 	fd_close(&self->fd);
-	if (sandbox_enter(h->sandbox, role, hub_fd, &err)) {
+	rc = sandbox_drop(h->sandbox, role, &err);
+	if (rc == 0 && (role == SANDBOX_SESSION || role == SANDBOX_SIGNER))
+		rc = store_shared_leave(h->shared, hub_fd, &err);
+	if (rc == 0)
+		rc = sandbox_lock(h->sandbox, role, hub_fd, &err);
+	if (rc) {
 		log_err(&err);
 		_exit(1);
 	}
 	sandbox_free(h->sandbox);
 }
 
-_Noreturn void
-serve_service(struct hub *h, struct child *self, int hub_fd)
+/* The settings as they are below the sandbox's root. */
+static struct store_conf
+store_inside(const struct hub *h)
 {
 	struct store_conf conf = config_store(h->config);
+
+	conf.path = ".";
+	return conf;
+}
+
+static int
+run_metrics(const struct hub *h, int hub_fd)
+{
+	const struct store_conf conf = config_store(h->config);
 	const struct metrics_job metrics = {
 	    .store_conf = &conf,
 	    .shared = h->shared,
@@ -74,13 +92,35 @@ serve_service(struct hub *h, struct child *self, int hub_fd)
 	    .hub_fd = hub_fd,
 	};
 
-	if (self->role == CHILD_METRICS) {
-		become_child(h, self, SANDBOX_METRICS, hub_fd);
-		_exit(metrics_run(&metrics));
+	return metrics_run(&metrics);
+}
+
+_Noreturn void
+serve_service(struct hub *h, struct child *self, int hub_fd)
+{
+	static const enum sandbox_role roles[CHILD_ROLES] = {
+	    [CHILD_KEEPER] = SANDBOX_KEEPER,
+	    [CHILD_METRICS] = SANDBOX_METRICS,
+	    [CHILD_SIGNER] = SANDBOX_SIGNER,
+	    [CHILD_DOOR] = SANDBOX_DOOR,
+	};
+	const struct store_conf conf = store_inside(h);
+
+	become_child(h, self, roles[self->role], hub_fd);
+	switch (self->role) {
+	case CHILD_KEEPER:
+		_exit(keeper_run(&conf, h->shared, hub_fd));
+	case CHILD_METRICS:
+		_exit(run_metrics(h, hub_fd));
+	case CHILD_SIGNER:
+		_exit(signer_run(hub_fd));
+	case CHILD_DOOR:
+		_exit(door_run(&conf, h->shared, hub_fd));
+	case CHILD_SESSION:
+	case CHILD_ADMIN:
+		break;
 	}
-	become_child(h, self, SANDBOX_KEEPER, hub_fd);
-	conf.path = ".";
-	_exit(keeper_run(&conf, h->shared, hub_fd));
+	_exit(1);
 }
 
 /* The handshake, within the time for signing in; the hub's end ends it too. */
@@ -142,29 +182,63 @@ session_conf_of(const struct hub *h)
 	};
 }
 
-_Noreturn void
-serve_connection(struct hub *h, struct child *self, int fd, int hub_fd, unsigned refused)
+/* What a session of the network waits for: the store, in descriptors from the hub. */
+struct reach {
+	int door_fd; /* not needed any more then */
+	const struct store_conf *conf;
+	struct store *store;
+};
+
+static int
+reach_store(void *arg, const int fds[STORE_FDS], struct store **store_out, struct cfs_err *err)
 {
-	struct store_conf store_conf = config_store(h->config);
-	struct session_conf conf = session_conf_of(h);
+	struct reach *r = arg;
+	struct store_shared *shared;
+	int rc;
+
+	fd_close(&r->door_fd);
+	if (fchdir(fds[STORE_FD_DIRECTORY]))
+		return err_set_errno(err, errno, "the store's directory");
+	rc = store_shared_join(&fds[STORE_FD_MEMORY], &shared, err);
+	if (rc == 0)
+		rc = store_open(r->conf, shared, &r->store, err);
+	*store_out = r->store;
+	return rc;
+}
+
+_Noreturn void
+serve_connection(struct hub *h, struct child *self, int fd, const struct lines *lines)
+{
+	const struct store_conf store_conf = store_inside(h);
+	const struct session_conf conf = session_conf_of(h);
+	struct reach reach = {.door_fd = lines->door_fd, .conf = &store_conf};
 	struct session_args args = {
-	    .conf = &conf, .hub_fd = hub_fd, .stats = h->stats, .slot = self->slot};
+	    .conf = &conf,
+	    .hub_fd = lines->hub_fd,
+	    .door_fd = lines->door_fd,
+	    .reach = reach_store,
+	    .reach_arg = &reach,
+	    .stats = h->stats,
+	    .slot = self->slot,
+	};
 	struct cfs_err err = CFS_ERR_INIT;
 	int rc;
 
-	become_child(h, self, SANDBOX_ADMIN, hub_fd);
-	store_conf.path = ".";
-	args.peer.refused = refused;
+	become_child(h, self, self->role == CHILD_ADMIN ? SANDBOX_ADMIN : SANDBOX_SESSION,
+		     lines->hub_fd);
+	h->signer_fd = lines->signer_fd;
 	(void)snprintf(args.peer.address, sizeof(args.peer.address), "%s", self->peer);
-	rc = open_stream(h, self, fd, hub_fd, &args, &err);
-	if (rc == 0)
+	rc = open_stream(h, self, fd, lines->hub_fd, &args, &err);
+	/* One signature is all there is. */
+	fd_close(&h->signer_fd);
+	if (rc == 0 && self->role == CHILD_ADMIN)
 		rc = store_open(&store_conf, h->shared, &args.store, &err);
 	if (rc) {
 		log_info("%s: %s", self->peer, err.text);
 		_exit(1);
 	}
 	(void)session_run(&args);
-	store_close(args.store);
+	store_close(self->role == CHILD_ADMIN ? args.store : reach.store);
 	/* Not exit(): what the hub had open and registered is not this process's to end. */
 	_exit(0);
 }

@@ -184,7 +184,8 @@ run_timers(struct session *s)
 		s->trimmed = true;
 	}
 	if (!s->db_idle && now >= s->active_ns + DB_IDLE_NS) {
-		store_idle(s->store);
+		if (s->store)
+			store_idle(s->store);
 		s->db_idle = true;
 	}
 	downloads_expire(s, now - RECEIPT_NS);

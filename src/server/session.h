@@ -22,7 +22,6 @@ struct session_peer {
 	struct sha256 key; /* fingerprint of its public key */
 	bool admin;        /* the admin socket, and its peer may */
 	char address[64];  /* for logs and events */
-	unsigned refused;  /* sign-ins from this address that failed lately */
 };
 
 /* What a session has to know of the daemon; the same for all, constant while the session runs. */
@@ -42,10 +41,18 @@ struct session_conf {
 
 struct session_args {
 	struct stream *stream; /* taken: closed when the session ends */
-	struct store *store; /* borrowed: used by the calling thread and by the session's workers */
+	struct store *
+	    store; /* borrowed: used by the calling thread and by the session's workers; NULL: see reach */
 	const struct session_conf *conf;
 	struct session_peer peer;
-	int hub_fd;          /* socket to the hub, borrowed; -1: there is none */
+	int hub_fd; /* socket to the hub, borrowed; -1: there is none */
+	/*
+	 * Without a store from the start the session asks the door, over this socket (borrowed), and then gets the store's descriptors from the hub
+	 * (hubmsg.h, borrowed); reach makes the store of them, which stays the caller's.
+	 */
+	int door_fd;
+	int (*reach)(void *arg, const int fds[], struct store **store_out, struct cfs_err *err);
+	void *reach_arg;
 	struct stats *stats; /* borrowed, and the slot to count in; NULL: in memory of its own */
 	int slot;
 };

@@ -3,18 +3,14 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
-#include "base/time.h"
 #include "server/convert.h"
-#include "server/hublink.h"
-#include "server/tally.h"
 #include "store/events.h"
 #include "store/names.h"
 
-enum { AUTH_KEY = 0, AUTH_PASSWORD = 1, AUTH_INVITE = 2 };
-
-/* A refusal is answered after this, twice as late for each failure of the address that the hub remembers. */
-#define DELAY_MS      250
+/* A refusal is answered after this, twice as late for each failure that is remembered. */
+#define DELAY_MS      250u
 #define DELAY_DOUBLES 6u
 
 /* Strangers who keep trying are logged, but do not fill the store with events. */
@@ -26,184 +22,214 @@ view(const char *text)
 	return (struct bytes_view){.data = text, .len = strlen(text)};
 }
 
-static int
-by_password(struct session *s, const struct m_hello_req *req, struct cfs_err *err)
+int
+signin_request_of(const struct m_hello_req *hello, const struct sha256 *key,
+		  struct signin_request *out, struct cfs_err *err)
 {
-	char name[PEOPLE_NAME_MAX + 1];
-
+	memset(out, 0, sizeof(*out));
+	if (hello->secret.len > sizeof(out->secret))
+		return err_set(err, CFS_EINVAL, "a secret of more than %u bytes",
+			       SIGNIN_SECRET_MAX);
+	out->way = hello->auth;
+	out->enrol = hello->enrol != 0;
+	out->has_key = key != NULL;
+	if (key)
+		out->key = *key;
+	out->secret_len = (uint32_t)hello->secret.len;
+	if (hello->secret.len > 0)
+		memcpy(out->secret, hello->secret.p, hello->secret.len);
 	/* What cannot be a name costs as much as any other. */
-	if (!convert_cstr(req->user, name, sizeof(name)))
-		name[0] = '\0';
-	return people_check_password(s->store, name, req->secret.p ? req->secret.p : "",
-				     req->secret.len, &s->me, err);
+	if (!convert_cstr(hello->user, out->user, sizeof(out->user)))
+		(void)strcpy(out->user, "?");
+	if (!convert_cstr(hello->device, out->device, sizeof(out->device)))
+		out->device[0] = '\0';
+	return 0;
+}
+
+void
+signin_request_clamp(struct signin_request *req)
+{
+	req->user[sizeof(req->user) - 1] = '\0';
+	req->device[sizeof(req->device) - 1] = '\0';
+	req->secret_len = (uint32_t)min_size(req->secret_len, sizeof(req->secret));
 }
 
 static int
-by_key(struct session *s, const struct m_hello_req *req, struct cfs_err *err)
+by_key(struct store *store, const struct signin_request *req, struct signin_result *out,
+       struct cfs_err *err)
 {
 	struct person_device device;
 	int rc;
 
-	if (!s->args->peer.has_key)
+	if (!req->has_key)
 		return err_set(err, CFS_EAUTH, "no device key was shown");
-	rc = people_by_device(s->store, &s->args->peer.key, &s->me, &device, err);
+	rc = people_by_device(store, &req->key, &out->me, &device, err);
 	if (rc)
 		return rc;
-	if (req->user.len > 0 && !str_is(req->user, s->me.name))
+	if (req->user[0] && strcmp(req->user, out->me.name) != 0)
 		return err_set(err, CFS_EAUTH, "this device's key belongs to another user");
-	memcpy(s->device, device.name, sizeof(s->device));
-	s->device_key = s->args->peer.key;
-	s->has_device = true;
+	memcpy(out->device, device.name, sizeof(out->device));
+	out->device_key = req->key;
+	out->has_device = 1;
 	return 0;
 }
 
 /* change. */
 static int
-enrol(struct session *s, const struct m_hello_req *req, struct cfs_err *err)
+by_invite(struct store *store, const struct signin_request *req, struct signin_result *out,
+	  struct cfs_err *err)
 {
-	if (!s->args->peer.has_key)
+	int rc = people_invite_use(store, req->secret, req->secret_len, &out->me, err);
+
+	if (rc == 0 && req->user[0] && strcmp(req->user, out->me.name) != 0)
+		rc = err_set(err, CFS_EAUTH, "the invite is for another user");
+	return rc;
+}
+
+/* change. */
+static int
+enrol(struct store *store, const struct signin_request *req, struct signin_result *out,
+      struct cfs_err *err)
+{
+	if (!req->has_key)
 		return err_set(err, CFS_EINVAL, "no device key was shown that could be enrolled");
-	if (!convert_cstr(req->device, s->device, sizeof(s->device)))
+	if (!req->device[0])
 		return err_set(err, CFS_EBADNAME, "not a name for a device");
-	s->device_key = s->args->peer.key;
-	s->has_device = true;
-	return people_device_add(s->store, s->me.id, &s->device_key, s->device, err);
+	memcpy(out->device, req->device, sizeof(out->device));
+	out->device_key = req->key;
+	out->has_device = 1;
+	return people_device_add(store, out->me.id, &out->device_key, out->device, err);
 }
 
 static int
-write_event(struct session *s, enum event_kind kind, struct bytes_view user, int result,
-	    struct cfs_err *err)
+write_event(struct store *store, enum event_kind kind, const struct signin_result *who,
+	    const char *user, const char *peer, int result, struct cfs_err *err)
 {
 	struct event e = {
 	    .kind = kind,
 	    .op = OP_HELLO,
-	    .owner = s->me.id,
-	    .user = s->me.id,
-	    .user_name = user,
-	    .device = view(s->device),
-	    .peer = view(s->args->peer.address),
+	    .owner = who->me.id,
+	    .user = who->me.id,
+	    .user_name = view(user),
+	    .device = view(who->device),
+	    .peer = view(peer),
 	    .result = result,
 	};
 
-	return events_add(s->store, &e, err);
+	return events_add(store, &e, err);
 }
 
 /* The part that changes the store: uses the invite up, enrols, notes the device and the event. */
 static int
-record(struct session *s, const struct m_hello_req *req, struct cfs_err *err)
+record(struct store *store, const struct signin_request *req, const char *peer,
+       struct signin_result *out, struct cfs_err *err)
 {
 	int rc = 0;
 
-	if (req->auth == AUTH_INVITE)
-		rc = people_invite_use(s->store, req->secret.p ? req->secret.p : "",
-				       req->secret.len, &s->me, err);
-	if (rc == 0 && req->auth == AUTH_INVITE && req->user.len > 0 &&
-	    !str_is(req->user, s->me.name))
-		rc = err_set(err, CFS_EAUTH, "the invite is for another user");
-	if (rc == 0 && req->auth != AUTH_KEY && req->enrol)
-		rc = enrol(s, req, err);
-	if (rc == 0 && s->has_device)
-		rc = people_device_seen(s->store, &s->device_key, err);
+	if (req->way == SIGNIN_INVITE)
+		rc = by_invite(store, req, out, err);
+	if (rc == 0 && req->way != SIGNIN_KEY && req->enrol)
+		rc = enrol(store, req, out, err);
+	if (rc == 0 && out->has_device)
+		rc = people_device_seen(store, &out->device_key, err);
 	if (rc == 0)
-		rc = write_event(s, EVENT_SIGNIN, view(s->me.name), 0, err);
+		rc = write_event(store, EVENT_SIGNIN, out, out->me.name, peer, 0, err);
 	return rc;
 }
 
 static int
-record_in_transaction(struct session *s, const struct m_hello_req *req, struct cfs_err *err)
+record_in_transaction(struct store *store, const struct signin_request *req, const char *peer,
+		      struct signin_result *out, struct cfs_err *err)
 {
 	uint64_t commit;
-	int rc = store_begin(s->store, err);
+	int rc = store_begin(store, err);
 
 	if (rc)
 		return rc;
-	rc = record(s, req, err);
+	rc = record(store, req, peer, out, err);
 	if (rc) {
-		store_rollback(s->store);
+		store_rollback(store);
 		return rc;
 	}
-	rc = store_commit(s->store, &commit, err);
-	if (rc == 0 && req->auth != AUTH_KEY)
-		rc = store_sync(s->store, commit, err);
+	rc = store_commit(store, &commit, err);
+	if (rc == 0 && req->way != SIGNIN_KEY)
+		rc = store_sync(store, commit, err);
 	return rc;
-}
-
-static int
-admin_check(struct session *s, const struct m_hello_req *req, struct cfs_err *err)
-{
-	if (req->auth != AUTH_KEY)
-		return err_set(err, CFS_EAUTH, "the admin socket knows no passwords");
-	s->cred = (struct cred){.admin = true};
-	s->me = (struct person){.home = STORE_ROOT_INO, .name = "admin"};
-	return 0;
 }
 
 int
-signin_check(struct session *s, const struct m_hello_req *req, struct cfs_err *err)
+signin_check(struct store *store, const struct signin_request *req, bool password_right,
+	     const char *peer, struct signin_result *out, struct cfs_err *err)
 {
-	int rc;
+	int rc = 0;
 
-	if (s->args->peer.admin)
-		return admin_check(s, req, err);
-	switch (req->auth) {
-	case AUTH_KEY:
-		rc = by_key(s, req, err);
+	memset(out, 0, sizeof(*out));
+	switch (req->way) {
+	case SIGNIN_KEY:
+		rc = by_key(store, req, out, err);
 		break;
-	case AUTH_PASSWORD:
-		rc = by_password(s, req, err);
+	case SIGNIN_PASSWORD:
+		rc = people_by_password(store, req->user, password_right, &out->me, err);
 		break;
-	case AUTH_INVITE:
-		rc = 0;
+	case SIGNIN_INVITE:
 		break;
 	default:
 		return err_set(err, CFS_EUNSUPPORTED, "way to sign in %u is not known here",
-			       req->auth);
+			       req->way);
 	}
 	if (rc == 0)
-		rc = record_in_transaction(s, req, err);
+		rc = record_in_transaction(store, req, peer, out, err);
 	/* A store that takes no changes can still be read. */
-	if (rc == CFS_EREADONLY && req->auth != AUTH_INVITE && !req->enrol)
+	if (rc == CFS_EREADONLY && req->way != SIGNIN_INVITE && !req->enrol)
 		rc = 0;
 	if (rc == 0)
-		s->cred = (struct cred){.user = s->me.id, .trees_private = s->conf->trees_private};
+		rc = store_id(store, &out->store, &out->gen, err);
 	return rc;
 }
 
-static void
-record_refusal(struct session *s, struct str user)
+int
+signin_check_now(struct store *store, const struct signin_request *req, const char *peer,
+		 struct signin_result *out, struct cfs_err *err)
 {
+	char hash[PEOPLE_HASH_SIZE];
+	bool right = false;
+	int rc = 0;
+
+	if (req->way == SIGNIN_PASSWORD) {
+		rc = people_password_hash(store, req->user, hash, err);
+		if (rc == 0)
+			rc = people_password_right(hash, req->secret, req->secret_len, &right, err);
+		secure_wipe(hash, sizeof(hash));
+	}
+	return rc ? rc : signin_check(store, req, right, peer, out, err);
+}
+
+static void
+record_refusal(struct store *store, const char *user, const char *peer)
+{
+	static const struct signin_result nobody;
 	struct cfs_err err = CFS_ERR_INIT;
 	uint64_t commit;
 	int rc;
 
-	memset(&s->me, 0, sizeof(s->me));
-	s->device[0] = '\0';
-	rc = store_begin(s->store, &err);
+	rc = store_begin(store, &err);
 	if (rc == 0) {
-		rc = write_event(s, EVENT_REFUSED, convert_view(user), CFS_EAUTH, &err);
+		rc = write_event(store, EVENT_REFUSED, &nobody, user, peer, CFS_EAUTH, &err);
 		if (rc)
-			store_rollback(s->store);
+			store_rollback(store);
 		else
-			rc = store_commit(s->store, &commit, &err);
+			rc = store_commit(store, &commit, &err);
 	}
 	if (rc)
 		log_warn("refused sign-in: event: %s", err.text);
 }
 
-void
-signin_refused(struct session *s, const struct m_hello_req *req, const struct cfs_err *why)
+uint32_t
+signin_refused(struct store *store, const struct signin_request *req, const char *peer,
+	       unsigned failures, const struct cfs_err *why)
 {
-	unsigned doubles = s->args->peer.refused;
-	char user[PEOPLE_NAME_MAX + 1];
-
-	if (!convert_cstr(req->user, user, sizeof(user)))
-		(void)strcpy(user, "?");
-	log_notice("%s: sign-in as '%s' refused: %s", s->args->peer.address, user, why->text);
-	if (doubles < REFUSED_EVENTS_MAX)
-		record_refusal(s, req->user);
-	hublink_refused(s);
-	tally_refused(s);
-	doubles = doubles < DELAY_DOUBLES ? doubles : DELAY_DOUBLES;
-	s->hold_until = deadline_from_ms((int64_t)DELAY_MS << doubles);
-	session_end(s, CFS_EAUTH);
+	log_notice("%s: sign-in as '%s' refused: %s", peer, req->user, why->text);
+	if (failures < REFUSED_EVENTS_MAX)
+		record_refusal(store, req->user, peer);
+	return DELAY_MS << (failures < DELAY_DOUBLES ? failures : DELAY_DOUBLES);
 }

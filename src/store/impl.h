@@ -30,7 +30,6 @@ struct store_shared {
 	 * first holds `next`, so that a process in a loop of transactions gets in line behind one that waits.
 	 */
 	pthread_mutex_t next, write, flush;
-	pthread_mutex_t password;   /* robust too: held while a password is checked */
 	_Atomic uint64_t committed; /* number of the last commit; grows under `write` */
 	_Atomic uint64_t
 	    durable;         /* everything up to here is on stable storage; grows under `flush` */
@@ -38,6 +37,7 @@ struct store_shared {
 	_Atomic uint64_t
 	    last_event; /* number of the newest committed event, 0 not known; grows under `write` */
 	_Atomic unsigned listeners; /* that want event_fd written to */
+	int memory_fd;              /* of this memory; only in processes that have not left it */
 	int event_fd; /* eventfd: written to after each commit with events; never read */
 	_Atomic bool
 	    ballast_gone; /* the disk was full: content is refused until the keeper has made it again */
@@ -47,12 +47,6 @@ int shared_lock_write(struct store_shared *sh, struct cfs_err *err);
 void shared_unlock_write(struct store_shared *sh);
 /* Whether a code of the engine means that what it wrote may not be on the disk; then nobody writes any more. */
 void shared_note_failure(struct store_shared *sh, int code);
-/*
- * One password is checked at a time in all processes: each check takes 64 MiB and a processor for a while, and strangers
- * can ask for as many as there may be connections. CFS_EBUSY when the turn does not come within seconds.
- */
-int shared_lock_password(struct store_shared *sh, struct cfs_err *err);
-void shared_unlock_password(struct store_shared *sh);
 /* CFS_EREADONLY after a failed flush. */
 int shared_check_writable(const struct store_shared *sh, struct cfs_err *err);
 

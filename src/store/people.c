@@ -201,7 +201,7 @@ people_set_disabled(struct store *s, uint64_t user, bool disabled, struct cfs_er
 int
 people_hash_password(const char *password, size_t len, char *out, struct cfs_err *err)
 {
-	_Static_assert(crypto_pwhash_STRBYTES <= 128, "the header promises 128 bytes");
+	_Static_assert(crypto_pwhash_STRBYTES <= PEOPLE_HASH_SIZE, "a hash fits");
 
 	if (sodium_init() < 0 ||
 	    crypto_pwhash_str(out, password, len, PASSWORD_OPS, PASSWORD_MEMORY) != 0)
@@ -230,21 +230,24 @@ people_set_password(struct store *s, uint64_t user, const char *hash, struct cfs
 	return rc < 0 ? rc : 0;
 }
 
-/* The user's stored hash, empty if there is none. */
-static int
-load_hash(struct store *s, const char *name, char hash[crypto_pwhash_STRBYTES], struct cfs_err *err)
+int
+people_password_hash(struct store *s, const char *name, char hash[PEOPLE_HASH_SIZE],
+		     struct cfs_err *err)
 {
 	static const struct db_sql sql = {"SELECT password FROM person WHERE name = ?1"};
-	struct db_stmt *st = db_use(s->db, &sql, err);
-	int rc;
+	struct db_stmt *st;
+	int rc = store_need_db(s, err);
 
-	memset(hash, 0, crypto_pwhash_STRBYTES);
+	memset(hash, 0, PEOPLE_HASH_SIZE);
+	if (rc != 0)
+		return rc;
+	st = db_use(s->db, &sql, err);
 	db_bind_text(st, 1, name);
 	rc = db_step(st, err);
 	if (rc == 1) {
 		struct bytes_view v = db_col_blob(st, 0);
 
-		if (v.len < crypto_pwhash_STRBYTES)
+		if (v.len < PEOPLE_HASH_SIZE)
 			memcpy(hash, v.data, v.len);
 	}
 	db_done(st);
@@ -252,33 +255,41 @@ load_hash(struct store *s, const char *name, char hash[crypto_pwhash_STRBYTES], 
 }
 
 int
+people_password_right(const char *hash, const char *password, size_t len, bool *right_out,
+		      struct cfs_err *err)
+{
+	char dummy[PEOPLE_HASH_SIZE];
+
+	*right_out = false;
+	/* Making a hash costs what checking one does: who does not exist looks like who does. */
+	if (hash[0] == '\0')
+		return people_hash_password(password, len, dummy, err);
+	*right_out = crypto_pwhash_str_verify(hash, password, len) == 0;
+	return 0;
+}
+
+int
+people_by_password(struct store *s, const char *name, bool right, struct person *out,
+		   struct cfs_err *err)
+{
+	int rc = right ? people_by_name(s, name, out, err)
+		       : err_set(err, CFS_EAUTH, "wrong user name or password");
+
+	if (rc == 0 && out->disabled)
+		rc = err_set(err, CFS_EAUTH, "user %s is disabled", name);
+	return rc;
+}
+
+int
 people_check_password(struct store *s, const char *name, const char *password, size_t len,
 		      struct person *out, struct cfs_err *err)
 {
-	char hash[crypto_pwhash_STRBYTES], dummy[128];
+	char hash[PEOPLE_HASH_SIZE];
 	bool right = false;
-	int rc = store_need_db(s, err);
+	int rc = people_password_hash(s, name, hash, err);
 
 	if (rc == 0)
-		rc = load_hash(s, name, hash, err);
-	if (rc != 0)
-		return rc;
-	rc = shared_lock_password(s->shared, err);
-	if (rc != 0)
-		goto out;
-	/* Making a hash costs what checking one does: who does not exist looks like who does. */
-	if (hash[0] == '\0')
-		rc = people_hash_password(password, len, dummy, err);
-	else
-		right = crypto_pwhash_str_verify(hash, password, len) == 0;
-	shared_unlock_password(s->shared);
-	if (rc == 0 && !right)
-		rc = err_set(err, CFS_EAUTH, "wrong user name or password");
-	if (rc == 0)
-		rc = people_by_name(s, name, out, err);
-	if (rc == 0 && out->disabled)
-		rc = err_set(err, CFS_EAUTH, "user %s is disabled", name);
-out:
+		rc = people_password_right(hash, password, len, &right, err);
 	secure_wipe(hash, sizeof(hash));
-	return rc;
+	return rc != 0 ? rc : people_by_password(s, name, right, out, err);
 }

@@ -48,9 +48,20 @@ int people_hash_password(const char *password, size_t len, char *out, struct cfs
 int people_set_password(struct store *s, uint64_t user, const char *hash, struct cfs_err *err);
 
 /*
- * The sign-in check: fills *out on success. Unknown user, user without password and wrong password give the same
- * CFS_EAUTH, the same text and the same work; a disabled user is found out only after the right password.
+ * The sign-in check in its three parts, of which only the second is slow, and needs no store: the stored hash ("" for a user that
+ * there is not, or who has no password); whether the password is right, at the same cost for any hash and for none; and who
+ * that is. Unknown user, user without password and wrong password give the same CFS_EAUTH, the same text and the same work;
+ * a disabled user is found out only after the right password.
  */
+#define PEOPLE_HASH_SIZE 128
+int people_password_hash(struct store *s, const char *name, char hash[PEOPLE_HASH_SIZE],
+			 struct cfs_err *err);
+int people_password_right(const char *hash, const char *password, size_t len, bool *right_out,
+			  struct cfs_err *err);
+int people_by_password(struct store *s, const char *name, bool right, struct person *out,
+		       struct cfs_err *err);
+
+/* All three. */
 int people_check_password(struct store *s, const char *name, const char *password, size_t len,
 			  struct person *out, struct cfs_err *err);
 

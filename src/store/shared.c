@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/io.h"
-#include <time.h>
-
 #include "store/impl.h"
-
-/* Shorter than the time for signing in, so that who waits is told. */
-#define PASSWORD_WAIT_S 10
 
 static int
 mutex_init(pthread_mutex_t *m)
@@ -28,28 +25,41 @@ mutex_init(pthread_mutex_t *m)
 	return rc;
 }
 
+/* The shared memory, from a descriptor of it, which stays the caller's. */
+static struct store_shared *
+map(int fd)
+{
+	void *p =
+	    mmap(NULL, sizeof(struct store_shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
 int
 store_shared_new(struct store_shared **shared_out, struct cfs_err *err)
 {
-	struct store_shared *sh =
-	    mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct store_shared *sh = NULL;
+	int fd = memfd_create("cfs-store", MFD_CLOEXEC), rc = 0;
 
 	*shared_out = NULL;
-	if (sh == MAP_FAILED)
-		return err_set_errno(err, errno, "shared memory of the store");
-
-	int rc = mutex_init(&sh->next);
+	if (fd >= 0 && ftruncate(fd, sizeof(*sh)) == 0)
+		sh = map(fd);
+	if (sh == NULL) {
+		rc = err_set_errno(err, errno, "shared memory of the store");
+		fd_close(&fd);
+		return rc;
+	}
+	rc = mutex_init(&sh->next);
 	if (rc == 0)
 		rc = mutex_init(&sh->write);
 	if (rc == 0)
 		rc = mutex_init(&sh->flush);
-	if (rc == 0)
-		rc = mutex_init(&sh->password);
+	sh->memory_fd = fd;
 	sh->event_fd = rc == 0 ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
 	if (rc == 0 && sh->event_fd < 0)
 		rc = errno;
 	if (rc != 0) {
-		(void)munmap(sh, sizeof(*sh));
+		store_shared_free(sh);
 		return err_set_errno(err, rc, "what processes of the store share");
 	}
 	*shared_out = sh;
@@ -59,11 +69,48 @@ store_shared_new(struct store_shared **shared_out, struct cfs_err *err)
 void
 store_shared_free(struct store_shared *sh)
 {
+	int memory_fd;
+
 	/* The mutexes are not destroyed: another process that inherited the memory may hold one. */
 	if (sh == NULL)
 		return;
-	fd_close(&sh->event_fd);
+	memory_fd = sh->memory_fd;
+	if (sh->event_fd >= 0)
+		(void)close(sh->event_fd);
 	(void)munmap(sh, sizeof(*sh));
+	fd_close(&memory_fd);
+}
+
+void
+store_shared_fds(const struct store_shared *sh, int fds[STORE_SHARED_FDS])
+{
+	fds[0] = sh->memory_fd;
+	fds[1] = sh->event_fd;
+}
+
+int
+store_shared_leave(struct store_shared *sh, int placeholder_fd, struct cfs_err *err)
+{
+	int memory_fd = sh->memory_fd;
+	int rc = 0;
+
+	/* The number is kept for store_shared_join(): it stands in the memory, the same for everybody. */
+	if (dup3(placeholder_fd, sh->event_fd, O_CLOEXEC) < 0 || munmap(sh, sizeof(*sh)) != 0)
+		rc = err_set_errno(err, errno, "leave the shared memory");
+	fd_close(&memory_fd);
+	return rc;
+}
+
+int
+store_shared_join(const int fds[STORE_SHARED_FDS], struct store_shared **shared_out,
+		  struct cfs_err *err)
+{
+	struct store_shared *sh = map(fds[0]);
+
+	*shared_out = sh;
+	if (sh == NULL || dup3(fds[1], sh->event_fd, O_CLOEXEC) < 0)
+		return err_set_errno(err, errno, "shared memory of the store");
+	return 0;
 }
 
 /*
@@ -101,28 +148,6 @@ void
 shared_unlock_write(struct store_shared *sh)
 {
 	(void)pthread_mutex_unlock(&sh->write);
-}
-
-int
-shared_lock_password(struct store_shared *sh, struct cfs_err *err)
-{
-	struct timespec until;
-	int rc;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += PASSWORD_WAIT_S;
-	rc = pthread_mutex_clocklock(&sh->password, CLOCK_MONOTONIC, &until);
-	if (rc == EOWNERDEAD)
-		rc = pthread_mutex_consistent(&sh->password);
-	if (rc == ETIMEDOUT)
-		return err_set(err, CFS_EBUSY, "too many sign-ins at once");
-	return rc == 0 ? 0 : err_set_errno(err, rc, "mutex of the store");
-}
-
-void
-shared_unlock_password(struct store_shared *sh)
-{
-	(void)pthread_mutex_unlock(&sh->password);
 }
 
 uint64_t

@@ -38,6 +38,16 @@ int store_shared_new(struct store_shared **shared_out, struct cfs_err *err);
 void store_shared_free(struct store_shared *shared);
 
 /*
+ * A process that is not to touch the store yet leaves what it inherited, and joins again with descriptors that somebody who has it
+ * sends (borrowed both times). Meanwhile a duplicate of placeholder_fd keeps a descriptor's number.
+ */
+#define STORE_SHARED_FDS 2
+void store_shared_fds(const struct store_shared *shared, int fds[STORE_SHARED_FDS]);
+int store_shared_leave(struct store_shared *shared, int placeholder_fd, struct cfs_err *err);
+int store_shared_join(const int fds[STORE_SHARED_FDS], struct store_shared **shared_out,
+		      struct cfs_err *err);
+
+/*
  * Takes the lock that says "this store is served": an open file description that children inherit, so that it ends with
  * the last of them. *fd_out is the caller's. CFS_ELOCKED when somebody holds it, CFS_EFORMAT for a newer format,
  * CFS_ENOENT where no store is.

@@ -152,6 +152,31 @@ has_session() {
 	exec 9>&-
 }
 
+@test "a device that is revoked is cut off at once" {
+	start_server
+	new_user alice
+	stay alice
+	print=$(as alice cfs devices --json | grep -o '"fingerprint":"[^"]*"' | cut -d'"' -f4)
+	as alice cfs devices --revoke "$print"
+	wait_until 10 eval '! has_session alice'
+	run -4 as alice cfs ls
+	exec 9>&-
+}
+
+# The signer has the server's key and the door says who may come in: nobody can do without them, and they come back.
+@test "the signer, the door and the keeper may die" {
+	require_tool pgrep
+	start_server
+	new_user alice
+	as alice cfs ls
+	mapfile -t children < <(pgrep -P "$SERVER_PID")
+	kill -KILL "${children[@]}"
+	for who in signer door keeper; do
+		wait_until 10 grep -q "($who): process .* died of signal 9" server.log
+	done
+	wait_until 10 as alice cfs ls
+}
+
 @test "what never signs in is closed, and is limited in number" {
 	start_server '[timeouts]' 'signin = 1s' '[limits]' 'unauthenticated = 2'
 	port=${SERVER_ADDRESS##*:}
@@ -190,18 +215,18 @@ has_session() {
 	start_server
 	new_user alice
 	port=${SERVER_ADDRESS##*:}
-	prlimit --pid "$SERVER_PID" --nofile=20:20
-	for fd in {20..39}; do
+	prlimit --pid "$SERVER_PID" --nofile=48:48
+	for fd in {20..69}; do
 		eval "exec $fd<>/dev/tcp/127.0.0.1/$port"
 	done
-	run timeout 5 cat <&39
+	run timeout 5 cat <&69
 	[ "$status" -ne 124 ]
 	before=$(cut -d' ' -f14,15 "/proc/$SERVER_PID/stat" | tr ' ' +)
 	sleep 1 # not for anything to happen: the processor time that a second costs is what is measured
 	after=$(cut -d' ' -f14,15 "/proc/$SERVER_PID/stat" | tr ' ' +)
 	[ $((after - (before))) -lt 20 ]
 	[ "$(wc -l <"$T/server.log")" -lt 60 ]
-	for fd in {20..39}; do
+	for fd in {20..69}; do
 		eval "exec $fd>&-"
 	done
 	as alice cfs ls

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "store/impl.h"
+#include "store/layout.h"
 #include "storetest.h"
 
 #define MINUTE_NS (60 * NS_PER_S)
@@ -295,7 +296,7 @@ a_full_disk_takes_no_content_but_lets_delete(void **state)
 	t->conf.min_free_bytes = 0;
 	assert_int_equal(st_put(t, t->home, "g", "x", 1, NULL), 0);
 
-	(void)snprintf(ballast, sizeof(ballast), "%s/ballast", t->path);
+	(void)snprintf(ballast, sizeof(ballast), "%s/" LAYOUT_BALLAST, t->path);
 	assert_int_equal(stat(ballast, &st), 0);
 	assert_int_equal(st.st_size, BALLAST_BYTES);
 	space_exhausted(t->s);

@@ -64,33 +64,6 @@ sums_of_sizes_do_not_overflow(void **state)
 	st_check(t);
 }
 
-static void *
-sign_in(void *arg)
-{
-	struct storetest *t = arg;
-	struct person p;
-
-	/* Only this thread uses the store meanwhile. */
-	assert_int_equal(people_check_password(t->s, "nobody", "x", 1, &p, NULL), CFS_EAUTH);
-	return NULL;
-}
-
-/* Each check of a password takes much memory: no more than one at a time, however many strangers try. */
-static void
-one_password_is_checked_at_a_time(void **state)
-{
-	const struct timespec long_enough = {.tv_nsec = 700 * NS_PER_MS};
-	struct storetest *t = *state;
-	pthread_t thread;
-
-	assert_int_equal(shared_lock_password(t->shared, NULL), 0);
-	assert_int_equal(pthread_create(&thread, NULL, sign_in, t), 0);
-	(void)nanosleep(&long_enough, NULL);
-	assert_int_equal(pthread_tryjoin_np(thread, NULL), EBUSY);
-	shared_unlock_password(t->shared);
-	assert_int_equal(pthread_join(thread, NULL), 0);
-}
-
 static int
 count_event(void *arg, const struct event *e)
 {
@@ -227,7 +200,6 @@ run(const char *name, CMFixtureFunction setup, bool lasting)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, storetest_teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(sums_of_sizes_do_not_overflow),
-	    TEST(one_password_is_checked_at_a_time),
 	    TEST(an_undone_transaction_goes_no_further),
 	    TEST(a_commit_that_was_not_counted_is_flushed),
 	    TEST(the_keeper_goes_on),

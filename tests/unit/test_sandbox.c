@@ -33,6 +33,7 @@
 struct fixture {
 	char folder[64], store[96];
 	struct sandbox *sandbox;
+	struct store_shared *shared;
 };
 
 static int
@@ -45,7 +46,7 @@ setup(void **state)
 	(void)strcpy(f->folder, "/tmp/cfs-sandbox-XXXXXX");
 	assert_non_null(mkdtemp(f->folder));
 	(void)snprintf(f->store, sizeof(f->store), "%s/store", f->folder);
-	if (store_create(f->store, &err) ||
+	if (store_create(f->store, &err) || store_shared_new(&f->shared, &err) ||
 	    sandbox_new(f->store, NULL, getpid(), &f->sandbox, &err))
 		fail_msg("%s", err.text);
 	*state = f;
@@ -59,6 +60,7 @@ teardown(void **state)
 	char command[128];
 
 	sandbox_free(f->sandbox);
+	store_shared_free(f->shared);
 	(void)snprintf(command, sizeof(command), "rm -rf %s", f->folder);
 	assert_int_equal(system(command), 0);
 	free(f);
@@ -231,20 +233,15 @@ static int
 try_open_store(const struct fixture *f)
 {
 	struct store_conf conf = {.path = "."};
-	struct store_shared *shared;
 	struct store *s = NULL;
 	struct id128 id;
 	uint32_t gen;
 	int rc;
 
-	(void)f;
-	rc = store_shared_new(&shared, NULL);
-	if (rc == 0)
-		rc = store_open(&conf, shared, &s, NULL);
+	rc = store_open(&conf, f->shared, &s, NULL);
 	if (rc == 0)
 		rc = store_id(s, &id, &gen, NULL);
 	store_close(s);
-	store_shared_free(shared);
 	return rc ? EIO : 0;
 }
 

@@ -468,6 +468,7 @@ main(void)
 	    TEST(test_garbage_instead_of_a_handshake), TEST(test_deadline),
 	    TEST(test_idle_streams_hold_no_buffers),   TEST(test_many_contexts),
 	    TEST(test_a_context_crosses_a_fork),       TEST(test_keys_are_files),
+
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

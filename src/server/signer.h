@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CFS_SERVER_SIGNER_H
+#define CFS_SERVER_SIGNER_H
+
+/*
+ * The signer: the one process that has the server's key. The hub gives it a socket for each connection, whose session may
+ * have one handshake signed over it. It signs nothing else: what it is sent must be a TLS handshake of a server, so a signature
+ * is good for the one connection that it was made for. Nobody can ask for the key.
+ */
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "net/key.h"
+
+#define SIGNER_CERT_MAX 1024
+
+enum signer_kind {
+	/* hub to signer */
+	SIGNER_ATTACH = 1, /* with a socket */
+	/* signer to hub */
+	SIGNER_KEY = 16, /* at the start: the key's certificate, or why there is none */
+};
+
+struct signer_msg {
+	uint32_t kind;
+	int32_t status; /* 0 or a code, then with text */
+	uint32_t cert_len;
+	unsigned char cert[SIGNER_CERT_MAX];
+	char text[512];
+};
+
+/* The signer's life; ends with the hub. Its working directory is the store. Returns the exit status. */
+int signer_run(int hub_fd);
+
+/* Waits for SIGNER_KEY of a signer just started. Returns 0 or a code. */
+int signer_wait(int fd, struct signer_msg *out, struct cfs_err *err);
+
+/* A key_sign_fn of net/key.h for a session: asks over the socket *arg (an int). */
+int signer_ask(void *arg, const unsigned char *data, size_t len,
+	       unsigned char sig[KEY_SIGNATURE_MAX]);
+
+#endif

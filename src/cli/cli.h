@@ -45,6 +45,7 @@ struct cli_conn {
 
 struct progress;
 struct progress_page;
+struct cli_listed;
 
 struct cli {
 	struct cli_globals opt;
@@ -59,6 +60,7 @@ struct cli {
 	int first_failure;          /* its code */
 	struct progress *progress;  /* a line on the terminal that messages must clear, or NULL */
 	struct progress_page *page; /* where a job says how far it is, or NULL */
+	struct cli_listed *listed;  /* a remote directory that Tab has listed, or NULL */
 	FILE *out;                  /* data */
 	FILE *msg;                  /* everything else */
 };

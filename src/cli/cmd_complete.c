@@ -124,6 +124,7 @@ cmd_complete(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 		before = (struct words){.v = l.words.words + first, .n = (size_t)(n - first)};
 	}
 	complete(cli, &l, &before);
+	shell_complete_forget(cli);
 	complete_fini(&l.words);
 	return 0;
 }

@@ -15,6 +15,7 @@ static struct {
 	volatile sig_atomic_t running, asking;
 	volatile sig_atomic_t pending; /* the signal that the command at work got */
 	volatile sig_atomic_t ended;   /* SIGTERM or SIGHUP */
+	volatile sig_atomic_t continued;
 } state = {.pipe = {-1, -1}};
 
 static void
@@ -55,11 +56,28 @@ on_pipe(int sig)
 	(void)sig;
 }
 
+static void
+on_continue(int sig)
+{
+	(void)sig;
+	state.continued = 1;
+}
+
+bool
+interrupt_continued(void)
+{
+	bool was = state.continued != 0;
+
+	state.continued = 0;
+	return was;
+}
+
 void
 interrupt_install(struct cli *cli)
 {
 	/* No SA_RESTART: a read from the terminal must return. */
 	struct sigaction sa = {.sa_handler = on_interrupt}, pipe_sa = {.sa_handler = on_pipe};
+	struct sigaction cont_sa = {.sa_handler = on_continue, .sa_flags = SA_RESTART};
 
 	state.cli = cli;
 	if (pipe2(state.pipe, O_CLOEXEC | O_NONBLOCK) != 0) {
@@ -67,7 +85,9 @@ interrupt_install(struct cli *cli)
 	}
 	sigemptyset(&sa.sa_mask);
 	sigemptyset(&pipe_sa.sa_mask);
+	sigemptyset(&cont_sa.sa_mask);
 	sigaction(SIGPIPE, &pipe_sa, NULL);
+	sigaction(SIGCONT, &cont_sa, NULL);
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGHUP, &sa, NULL);

@@ -30,6 +30,9 @@ int interrupt_pending(void);
 /* SIGTERM or SIGHUP came at any time: a shell must end. 0 if none. */
 int interrupt_ended(void);
 
+/* Whether the process was stopped and goes on since this was asked last. */
+bool interrupt_continued(void);
+
 /* Ends this process by the signal's own action. */
 void interrupt_die(int sig);
 

@@ -73,6 +73,9 @@ typedef void shell_candidate_fn(void *arg, const char *word, bool is_directory);
 void shell_complete(struct cli *cli, const struct words *before, const char *prefix,
 		    shell_candidate_fn *each, void *arg);
 
+/* Forgets the remote directory that was listed last; one that is kept is offered for some seconds. */
+void shell_complete_forget(struct cli *cli);
+
 /* Local paths alone. */
 void shell_complete_file(const char *prefix, shell_candidate_fn *each, void *arg);
 

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/path.h"
+#include "base/time.h"
 #include "cli/globals.h"
 #include "cli/remote.h"
 #include "cli/shell.h"
@@ -18,8 +20,9 @@ struct completion {
 	size_t n; /* offered so far */
 };
 
+/* A directory's name ends in '/'. */
 static void
-offer(struct completion *x, const char *name, bool is_directory)
+offer(struct completion *x, const char *name)
 {
 	char *word;
 
@@ -28,37 +31,88 @@ offer(struct completion *x, const char *name, bool is_directory)
 	    (name[0] == '.' && x->start[0] != '.')) {
 		return;
 	}
-	word = malloc(strlen(x->typed_dir) + strlen(name) + 2);
+	word = malloc(strlen(x->typed_dir) + strlen(name) + 1);
 	if (word != NULL) {
-		sprintf(word, "%s%s%s", x->typed_dir, name, is_directory ? "/" : "");
-		x->each(x->arg, word, is_directory);
+		sprintf(word, "%s%s", x->typed_dir, name);
+		x->each(x->arg, word, name[strlen(name) - 1] == '/');
 		x->n++;
 		free(word);
 	}
 }
 
-static int
-offer_remote(void *arg, const char *name, uint64_t cookie, const struct cfs_attr *attr)
+/*
+ * The directory that was listed last: a second Tab, or one after some letters more, need not fetch 10,000 names again. Not longer than
+ * a person types a line, nor beyond a command.
+ */
+struct cli_listed {
+	struct cfs *c;
+	struct cfs_ref dir;
+	uint64_t until_ns;
+	struct words names; /* a directory's ends in '/' */
+};
+
+#define LISTED_NS UINT64_C(5000000000)
+
+void
+shell_complete_forget(struct cli *cli)
 {
+	if (cli->listed != NULL) {
+		words_fini(&cli->listed->names);
+		free(cli->listed);
+		cli->listed = NULL;
+	}
+}
+
+static int
+keep_name(void *arg, const char *name, uint64_t cookie, const struct cfs_attr *attr)
+{
+	struct cli_listed *l = arg;
+	char word[CFS_NAME_MAX + 2];
+
 	(void)cookie;
-	offer(arg, name, attr->type == CFS_DIR);
-	return 0;
+	snprintf(word, sizeof word, "%s%s", name, attr->type == CFS_DIR ? "/" : "");
+	return words_add(&l->names, word);
+}
+
+static const struct cli_listed *
+list(struct cli *cli, struct cfs *c, struct cfs_ref dir)
+{
+	struct cli_listed *l = cli->listed;
+	uint64_t parent;
+	bool eof;
+
+	if (l != NULL && l->c == c && l->dir.ino == dir.ino && l->dir.gen == dir.gen &&
+	    now_mono_ns() < l->until_ns) {
+		return l;
+	}
+	shell_complete_forget(cli);
+	cli->listed = l = calloc(1, sizeof *l);
+	if (l == NULL) {
+		return NULL;
+	}
+	*l = (struct cli_listed){.c = c, .dir = dir};
+	/* What cannot be listed whole is offered as far as it goes, and not kept. */
+	if (cfs_readdir(c, dir, 0, keep_name, l, &eof, &parent, NULL) == 0) {
+		l->until_ns = now_mono_ns() + LISTED_NS;
+	}
+	return l;
 }
 
 static void
 complete_remote(struct cli *cli, struct completion *x)
 {
-	struct cfs_err err = CFS_ERR_INIT;
+	const struct cli_listed *l = NULL;
 	struct cfs_attr dir;
 	struct remote r;
-	uint64_t parent;
-	bool eof;
 
-	if (remote_open(cli, x->typed_dir, &r, &err) != 0) {
+	if (remote_open(cli, x->typed_dir, &r, NULL) != 0) {
 		return;
 	}
-	if (cfs_stat(r.c, r.path, false, &dir, &err) == 0 && dir.type == CFS_DIR) {
-		cfs_readdir(r.c, dir.ref, 0, offer_remote, x, &eof, &parent, &err);
+	if (cfs_stat(r.c, r.path, false, &dir, NULL) == 0 && dir.type == CFS_DIR) {
+		l = list(cli, r.c, dir.ref);
+	}
+	for (size_t i = 0; l != NULL && i < l->names.n; i++) {
+		offer(x, l->names.v[i]);
 	}
 	remote_fini(&r);
 }
@@ -74,6 +128,7 @@ complete_local(struct completion *x)
 	}
 	while ((e = readdir(d)) != NULL) {
 		struct stat st;
+		char name[sizeof e->d_name + 1];
 		bool dir = e->d_type == DT_DIR;
 
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) {
@@ -82,7 +137,8 @@ complete_local(struct completion *x)
 		if (e->d_type == DT_LNK || e->d_type == DT_UNKNOWN) {
 			dir = fstatat(dirfd(d), e->d_name, &st, 0) == 0 && S_ISDIR(st.st_mode);
 		}
-		offer(x, e->d_name, dir);
+		snprintf(name, sizeof name, "%s%s", e->d_name, dir ? "/" : "");
+		offer(x, name);
 	}
 	closedir(d);
 }

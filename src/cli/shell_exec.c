@@ -362,6 +362,7 @@ shell_fini(struct shell *sh)
 	names_fini(&sh->aliases);
 	names_fini(&sh->bookmarks);
 	free(sh->previous);
+	shell_complete_forget(sh->cli);
 	free(sh->cli->cwd);
 	sh->cli->cwd = NULL;
 	sh->cli->shell = false;

@@ -290,6 +290,10 @@ job_signal(const struct job *job, int sig)
 	/* Not waited for yet, so the number is still its own. */
 	if (!job->ended) {
 		kill(-job->pid, sig);
+		/* One that stands still would not hear of it. */
+		if (sig != SIGSTOP) {
+			kill(-job->pid, SIGCONT);
+		}
 	}
 }
 

@@ -142,7 +142,6 @@ show_matches(char **matches, int n, int longest)
 			width = (int)strlen(shown[i + 1]);
 		}
 	}
-	putc('\n', rl_outstream);
 	if (shown != NULL) {
 		rl_display_match_list(shown, (int)found.n, width);
 		for (size_t i = 0; i < found.n; i++) {

@@ -105,6 +105,7 @@ shell_text(struct shell *sh, const char *text)
 	struct cfs_err err = CFS_ERR_INIT;
 
 	interrupt_begin();
+	shell_complete_forget(sh->cli);
 	if (run_text(sh, text, NULL, &err) != 0) {
 		cli_error(sh->cli, NULL, NULL, err.code, err.text);
 		sh->last = err_exit_code(err.code);

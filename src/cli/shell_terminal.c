@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "cli/interrupt.h"
 #include "cli/notices.h"
+#include "cli/output.h"
 #include "cli/remote.h"
 #include "cli/shell.h"
 #include "cli/shell_history.h"
@@ -29,6 +30,16 @@ static struct buf unfinished = BUF_INIT;
 
 static void on_line(char *line);
 
+/* Notices stand out among what commands print. 0, or EOF when f cannot be written. */
+static int
+notice_color(const struct shell *sh, FILE *f, const char *code)
+{
+	if (out_colors(sh->cli) && !sh->cli->opt.json) {
+		fputs(code, f);
+	}
+	return fflush(f);
+}
+
 /* What was pushed goes to f; it is marked seen once it is there. */
 static void
 print_pushed(struct shell *sh, FILE *f)
@@ -38,7 +49,10 @@ print_pushed(struct shell *sh, FILE *f)
 	uint64_t upto;
 	char *text = shell_notices_take(sh->notices, &upto);
 
-	if (text != NULL && fputs(text, f) != EOF && fflush(f) == 0 &&
+	if (text != NULL) {
+		notice_color(sh, f, "\033[36m");
+	}
+	if (text != NULL && fputs(text, f) != EOF && notice_color(sh, f, "\033[0m") == 0 &&
 	    remote_default(sh->cli, &c, &err) == 0) {
 		cfs_events_seen_later(c, upto);
 	}
@@ -66,6 +80,7 @@ catch_up(struct shell *sh)
 	struct cfs_err err = CFS_ERR_INIT;
 	struct cfs *c;
 	uint64_t upto;
+	int rc = CFS_ENET;
 
 	if (sh->notices != NULL && shell_notices_ended(sh->notices)) {
 		shell_notices_end(sh->notices);
@@ -73,9 +88,12 @@ catch_up(struct shell *sh)
 	}
 	if (sh->notices != NULL) {
 		print_pushed(sh, sh->cli->out);
-	} else if (remote_default(sh->cli, &c, &err) == 0 &&
-		   notices_print(sh->cli, c, sh->cli->out, &upto, &err) == 0) {
-		fflush(sh->cli->out);
+	} else if (remote_default(sh->cli, &c, &err) == 0) {
+		notice_color(sh, sh->cli->out, "\033[36m");
+		rc = notices_print(sh->cli, c, sh->cli->out, &upto, &err);
+		notice_color(sh, sh->cli->out, "\033[0m");
+	}
+	if (rc == 0) {
 		/* Without pushes each prompt asks. */
 		(void)shell_notices_begin(sh->cli, c, upto, &sh->notices, &err);
 	}
@@ -196,6 +214,15 @@ install(struct shell *sh)
 	history_begin(sh);
 }
 
+/* After Ctrl-Z and fg of the shell that this one was started from, which has set the terminal its own way. */
+static void
+take_terminal(void)
+{
+	rl_deprep_terminal();
+	rl_prep_terminal(1);
+	rl_forced_update_display();
+}
+
 /* Waits for keys, Ctrl-C, jobs and notices, and does what is due. False at the end. */
 static bool
 attend(struct shell *sh)
@@ -208,10 +235,15 @@ attend(struct shell *sh)
 	};
 
 	if (poll(fds, 4, -1) < 0) {
-		if (errno == EINTR && rl_pending_signal() != 0) {
+		if (errno != EINTR) {
+			return false;
+		}
+		if (interrupt_continued()) {
+			take_terminal();
+		} else if (rl_pending_signal() != 0) {
 			rl_check_signals();
 		}
-		return errno == EINTR;
+		return true;
 	}
 	if (fds[1].revents != 0 && interrupt_ended() == 0) {
 		drop_line();

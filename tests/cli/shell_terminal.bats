@@ -158,6 +158,23 @@ setup() {
 	SERVER_PID=''
 }
 
+@test "a shell that was stopped and goes on draws its line again, and takes keys" {
+	pty alice <<-'END'
+		spawn cfs shell
+		want {~> $}
+		send "mkdir half-ty"
+		want {half-ty$}
+		exec kill -STOP [exp_pid]
+		exec kill -CONT [exp_pid]
+		want {~> mkdir half-ty$}
+		send "ped\r"
+		want {~> $}
+		type "exit"
+		exit [ended]
+	END
+	[ "$(as alice cfs ls)" = half-typed ]
+}
+
 @test "a shell that is hung up ends" {
 	pty alice <<-'END'
 		spawn cfs shell

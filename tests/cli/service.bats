@@ -10,6 +10,11 @@ setup() {
 	printf '%s\n' '[server]' 'listen = 127.0.0.1:0' '[store]' "path = $T/store" >cfsd.conf
 }
 
+teardown() {
+	[ -z "${owned:-}" ] || rm -rf "$owned"
+	test_end
+}
+
 # with_socket COMMAND…: becomes it, with a listening socket of 127.0.0.1 as a service manager passes it.
 with_socket() {
 	# shellcheck disable=SC2016
@@ -154,7 +159,6 @@ allowed_calls() {
 	[ "$(id -u)" -eq 0 ] || skip "only root can act as another user"
 	# In a place that others can pass to.
 	owned=$(mktemp -d /tmp/cfs-owned.XXXXXX)
-	trap 'rm -rf "$owned"' EXIT
 	chown nobody: "$owned"
 	printf '%s\n' '[store]' "path = $owned/store" >cfsd.conf
 	admin init

@@ -64,7 +64,8 @@ static int
 add_piece(struct upload *u, const struct m_write_piece *p, struct outblob *blob)
 {
 	struct cfs *c = u->base.x->c;
-	struct outblob **more = reallocarray(u->blobs, (size_t)u->list.count + 1, sizeof(struct outblob *));
+	struct outblob **more =
+	    reallocarray(u->blobs, (size_t)u->list.count + 1, sizeof(struct outblob *));
 
 	if (more == NULL)
 		return CFS_ENOMEM;

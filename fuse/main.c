@@ -161,6 +161,10 @@ check_directory(const char *dir, struct cfs_err *err)
 	if (!S_ISDIR(st.st_mode)) {
 		return err_set(err, CFS_ENOTDIR, "%s: not a directory", dir);
 	}
+	if (unmount_is_mounted(dir)) {
+		return err_set(err, CFS_EEXIST,
+			       "%s: CFS is mounted there; 'cfs-mount -u %s' ends it", dir, dir);
+	}
 	if (access("/dev/fuse", R_OK | W_OK) != 0) {
 		return err_set(err, CFS_EFAIL,
 			       "/dev/fuse: %s; is the fuse module loaded, and "

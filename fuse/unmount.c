@@ -3,7 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <mntent.h>
 #include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -12,7 +15,7 @@
 
 extern char **environ;
 
-/* fusermount3 is what lets a user unmount what he mounted. Its messages are dropped on the first, polite try. */
+/* fusermount3 is what lets a user unmount what he mounted. Its messages are dropped: ours says as much. */
 static int
 run_fusermount(const char *dir, bool lazy)
 {
@@ -28,9 +31,7 @@ run_fusermount(const char *dir, bool lazy)
 	}
 	strcpy(path, dir);
 	posix_spawn_file_actions_init(&actions);
-	if (!lazy) {
-		posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	}
+	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
 	rc = posix_spawnp(&pid, prog, &actions, NULL, lazy ? with_z : without, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	if (rc != 0) {
@@ -60,4 +61,22 @@ unmount_is_dead(const char *dir)
 	struct stat st;
 
 	return stat(dir, &st) != 0 && errno == ENOTCONN;
+}
+
+bool
+unmount_is_mounted(const char *dir)
+{
+	char *real = realpath(dir, NULL);
+	FILE *table = setmntent("/proc/self/mounts", "re");
+	const struct mntent *m;
+	bool found = false;
+
+	while (real != NULL && table != NULL && !found && (m = getmntent(table)) != NULL) {
+		found = strcmp(m->mnt_type, "fuse.cfs") == 0 && strcmp(m->mnt_dir, real) == 0;
+	}
+	if (table != NULL) {
+		endmntent(table);
+	}
+	free(real);
+	return found;
 }

@@ -15,4 +15,7 @@ int unmount_dir(const char *dir, struct cfs_err *err);
 /* Whether dir is what a killed cfs-mount left behind ("Transport endpoint is not connected"). */
 bool unmount_is_dead(const char *dir);
 
+/* Whether a cfs-mount serves dir already. */
+bool unmount_is_mounted(const char *dir);
+
 #endif

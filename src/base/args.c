@@ -27,11 +27,16 @@ int
 args_usage_error(const struct arg_spec *spec, struct cfs_err *err, const char *fmt, ...)
 {
 	char text[CFS_ERR_TEXT_MAX / 2];
+	size_t len;
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	/* A question is advice enough. */
+	len = strlen(text);
+	if (len > 0 && text[len - 1] == '?')
+		return err_set(err, CFS_EUSAGE, "%s", text);
 	return err_set(err, CFS_EUSAGE, "%s; try '%s --help'", text, spec->prog);
 }
 

@@ -94,15 +94,30 @@ run(struct cli *cli, int argc, char **argv)
 	return sig != 0 ? err_exit_code(CFS_ECANCELED) : code;
 }
 
+/* "help COMMAND" is "COMMAND --help", "help" alone "--help": what people type first. */
+static void
+help_is_an_option(int argc, char **argv, char *option)
+{
+	if (argc < 2 || strcmp(argv[1], "help") != 0) {
+		return;
+	}
+	argv[1] = argc > 2 ? argv[2] : option;
+	if (argc > 2) {
+		argv[2] = option;
+	}
+}
+
 int
 main(int argc, char **argv)
 {
+	char help[] = "--help";
 	struct cli cli = {.out = stdout, .msg = stderr};
 	struct conf conf = CONF_INIT;
 	struct cfs_err err = CFS_ERR_INIT;
 	int first = argc, rc, code = 0;
 
 	setlocale(LC_ALL, "");
+	help_is_an_option(argc, argv, help);
 	rc = cli_globals_init(&cli.opt, &conf, &err);
 	if (rc == 0) {
 		rc = read_globals(&cli, argc, argv, &first, &err);

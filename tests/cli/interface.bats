@@ -24,13 +24,15 @@ commands() {
 		run -0 cfs "$command" --help
 		[[ $output == "usage: cfs $command"* ]]
 	done
+	[ "$(cfs help)" = "$(cfs --help)" ]
+	[ "$(cfs help ls)" = "$(cfs ls --help)" ]
 	run -0 cfs --version
 	[[ $output == 'cfs '* ]]
 	run -2 cfs
 	run -2 cfs sl
 	[ "$output" = "cfs: no command 'sl'; did you mean 'ls'?" ]
 	run -2 cfs ls --recursiv
-	[[ $output == *'did you mean --recursive?'* ]]
+	[[ $output == *'did you mean --recursive?' ]]
 	run -2 cfs --json ls --nonsense
 	[[ $output == '{"error":"USAGE","exit_code":2,"command":"ls",'* ]]
 	run -2 cfs --json nonsense

@@ -28,6 +28,15 @@ mount_pid() {
 	exec 5<&-
 }
 
+@test "a directory is mounted once, and what is no mount cannot be unmounted: one line each" {
+	mount_as alice "$T/m"
+	run -6 as alice cfs-mount "$T/m/../m"
+	[ "$output" = "cfs-mount: $T/m/../m: CFS is mounted there; 'cfs-mount -u $T/m/../m' ends it" ]
+	as alice cfs-mount -u "$T/m"
+	run -1 as alice cfs-mount -u "$T/m"
+	[ "$output" = "cfs-mount: $T/m: cannot be unmounted; is it a mount of yours?" ]
+}
+
 @test "TERM unmounts and what was written is there" {
 	mount_as alice "$T/m" -o subdir=alice
 	echo kept >"$T/m/a"

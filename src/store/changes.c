@@ -16,6 +16,21 @@ bind_id(struct db_stmt *st, int index, const struct id128 *id)
 
 /* ---- attaching ---- */
 
+/* Whoever attaches again and again gets a range each time; of the oldest he has had enough. */
+static int
+drop_old_ranges(struct store *s, const struct id128 *stream, struct cfs_err *err)
+{
+	static const struct db_sql sql = {
+	    "DELETE FROM ino_range WHERE stream = ?1 AND first <= (SELECT first FROM ino_range"
+	    " WHERE stream = ?1 ORDER BY first DESC LIMIT 1 OFFSET ?2)"};
+	struct db_stmt *st = db_use(s->db, &sql, err);
+
+	bind_id(st, 1, stream);
+	db_bind_u64(st, 2, RANGES_MAX);
+	int rc = db_run(st, err);
+	return rc < 0 ? rc : 0;
+}
+
 static int
 add_range(struct store *s, const struct id128 *stream, uint64_t user, uint32_t count,
 	  uint64_t *first_out, struct cfs_err *err)
@@ -33,7 +48,51 @@ add_range(struct store *s, const struct id128 *stream, uint64_t user, uint32_t c
 	db_bind_u64(st, 3, user);
 	bind_id(st, 4, stream);
 	rc = db_run(st, err);
+	return rc < 0 ? rc : drop_old_ranges(s, stream, err);
+}
+
+static int
+drop_stream(struct store *s, const struct id128 *stream, struct cfs_err *err)
+{
+	static const struct db_sql sql[] = {
+	    {"DELETE FROM answer WHERE stream = ?1"},
+	    {"DELETE FROM ino_range WHERE stream = ?1"},
+	    {"DELETE FROM stream WHERE id = ?1"},
+	};
+	int rc = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(sql) && rc >= 0; i++) {
+		struct db_stmt *st = db_use(s->db, &sql[i], err);
+
+		bind_id(st, 1, stream);
+		rc = db_run(st, err);
+	}
 	return rc < 0 ? rc : 0;
+}
+
+/* The user's streams beside this one are fewer than STREAMS_MAX afterwards. */
+static int
+drop_old_streams(struct store *s, uint64_t user, const struct id128 *but, struct cfs_err *err)
+{
+	static const struct db_sql sql = {"SELECT id FROM stream WHERE person = ?1 AND id <> ?2"
+					  " ORDER BY seen DESC LIMIT 1 OFFSET ?3"};
+	struct id128 old;
+	int rc;
+
+	do {
+		struct db_stmt *st = db_use(s->db, &sql, err);
+
+		db_bind_u64(st, 1, user);
+		bind_id(st, 2, but);
+		db_bind_u64(st, 3, STREAMS_MAX - 1);
+		rc = db_step(st, err);
+		if (rc == 1)
+			memcpy(old.b, db_col_blob(st, 0).data, sizeof(old.b));
+		db_done(st);
+		if (rc == 1 && (rc = drop_stream(s, &old, err)) == 0)
+			rc = 1;
+	} while (rc == 1);
+	return rc;
 }
 
 static int
@@ -48,7 +107,8 @@ make_stream(struct store *s, uint64_t user, const struct id128 *stream, struct c
 	db_bind_u64(st, 2, user);
 	db_bind_i64(st, 3, store_now(s));
 	int rc = db_run(st, err);
-	return rc < 0 ? rc : 0;
+	/* 1: it is new. */
+	return rc <= 0 ? rc : drop_old_streams(s, user, stream, err);
 }
 
 static int

@@ -16,6 +16,9 @@
 
 struct store;
 
+#define STREAMS_MAX 1024u
+#define RANGES_MAX  256u
+
 struct stream_state {
 	struct id128 stream;
 	uint64_t user;
@@ -27,6 +30,7 @@ struct stream_state {
 /*
  * Attaches. Its own transaction (none may be open), on stable storage when it returns: neither the epoch nor an inode range
  * is ever given twice. create makes the stream unless it is there already. CFS_ESTREAMLOST if unknown or another user's.
+ * A user has STREAMS_MAX streams and a stream RANGES_MAX ranges: those that were not seen for longest, and the oldest, give way.
  */
 int stream_attach(struct store *s, uint64_t user, const struct id128 *stream, bool create,
 		  uint32_t inodes, struct stream_state *out, struct cfs_err *err);

@@ -148,6 +148,19 @@ merge_download(struct store *s, const struct event *e, int64_t now, struct cfs_e
 	return sql_run(s, &add_sql, SQL_ARGS(old.id, e->bytes, e->duration_us), err);
 }
 
+/* Strangers have as many addresses as they like, and each refusal would be a row and a transaction's flush. */
+static bool
+refused_too_often(struct store_shared *sh, int64_t now)
+{
+	int64_t minute = now / (60 * NS_PER_S);
+
+	if (sh->refused_minute != minute) {
+		sh->refused_minute = minute;
+		sh->refused = 0;
+	}
+	return sh->refused++ >= EVENTS_REFUSED_MAX;
+}
+
 int
 events_add(struct store *s, const struct event *e, struct cfs_err *err)
 {
@@ -164,6 +177,8 @@ events_add(struct store *s, const struct event *e, struct cfs_err *err)
 		rc = merge_download(s, e, now, err);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
+	if (e->kind == EVENT_REFUSED && refused_too_often(s->shared, now))
+		return 0;
 	rc = take_number(s, &id, err);
 	if (rc != 0)
 		return rc;

@@ -22,6 +22,9 @@ enum event_kind {
 	EVENT_ADMIN = 5,
 };
 
+/* Refused sign-ins that are recorded in one minute, of all addresses together; all of them are in the server's log. */
+#define EVENTS_REFUSED_MAX 240u
+
 /* Meanings as in message notice of proto/ops.def. Views are valid for the call (events_add) or the callback. */
 struct event {
 	uint64_t id;

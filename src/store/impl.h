@@ -36,6 +36,9 @@ struct store_shared {
 	_Atomic bool failed; /* a flush failed: read-only until all processes are new */
 	_Atomic uint64_t
 	    last_event; /* number of the newest committed event, 0 not known; grows under `write` */
+	int64_t
+	    refused_minute; /* of the clock: the one that `refused` counts in; both under `write` */
+	unsigned refused;
 	_Atomic unsigned listeners; /* that want event_fd written to */
 	int memory_fd;              /* of this memory; only in processes that have not left it */
 	int event_fd; /* eventfd: written to after each commit with events; never read */

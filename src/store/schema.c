@@ -79,6 +79,7 @@ static const char tables[] =
     "CREATE TABLE stream (id BLOB PRIMARY KEY, person INTEGER NOT NULL, epoch INTEGER NOT NULL,"
     " last_seq INTEGER NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX stream_seen ON stream (seen);"
+    "CREATE INDEX stream_person ON stream (person, seen);"
     "CREATE TABLE answer (stream BLOB NOT NULL, seq INTEGER NOT NULL, status INTEGER NOT NULL,"
     " reply BLOB NOT NULL, PRIMARY KEY (stream, seq)) WITHOUT ROWID;"
     "CREATE TABLE ino_range (first INTEGER PRIMARY KEY, count INTEGER NOT NULL,"

@@ -194,6 +194,88 @@ the_keeper_goes_on(void **state)
 	assert_true(db_bytes(t) > before + 50 * 30000);
 }
 
+static int64_t
+count(struct storetest *t, const struct db_sql *sql, const struct id128 *stream)
+{
+	struct db_stmt *st = db_use(t->s->db, sql, NULL);
+	int64_t n;
+
+	if (stream != NULL)
+		db_bind_blob(st, 1, stream->b, sizeof(stream->b));
+	assert_int_equal(db_step(st, NULL), 1);
+	n = db_col_i64(st, 0);
+	db_done(st);
+	return n;
+}
+
+/* Streams of long ago, as a client leaves them that signs in anew each time. */
+static void
+leave_streams(struct storetest *t, unsigned n)
+{
+	static const struct db_sql sql = {
+	    "INSERT INTO stream (id, person, epoch, last_seq, seen) VALUES (?1, ?2, 1, 0, ?3)"};
+	uint64_t commit;
+
+	st_begin(t);
+	for (unsigned i = 0; i < n; i++) {
+		struct db_stmt *st = db_use(t->s->db, &sql, NULL);
+		struct id128 id = id128_random();
+
+		db_bind_blob(st, 1, id.b, sizeof(id.b));
+		db_bind_u64(st, 2, t->alice.id);
+		db_bind_u64(st, 3, i + 1);
+		assert_int_equal(db_run(st, NULL), 1);
+	}
+	assert_int_equal(store_commit(t->s, &commit, NULL), 0);
+}
+
+static void
+streams_and_ranges_are_bounded(void **state)
+{
+	static const struct db_sql streams = {"SELECT count(*) FROM stream"},
+				   oldest = {"SELECT min(seen) FROM stream"},
+				   ranges = {"SELECT count(*) FROM ino_range WHERE stream = ?1"};
+	struct storetest *t = *state;
+	struct stream_state now;
+	struct id128 mine = id128_random(), others = id128_random();
+
+	assert_int_equal(stream_attach(t->s, t->bob.id, &others, true, 1, &now, NULL), 0);
+	int64_t before = count(t, &streams, NULL);
+	leave_streams(t, STREAMS_MAX + 10);
+	assert_int_equal(stream_attach(t->s, t->alice.id, &mine, true, 1, &now, NULL), 0);
+	/* Bob's is not hers to lose, and the first that go are those that were not seen for longest. */
+	assert_in_range(count(t, &streams, NULL), STREAMS_MAX,
+			(uint64_t)STREAMS_MAX + (uint64_t)before);
+	assert_in_range(count(t, &oldest, NULL), 10, 14);
+	assert_int_equal(stream_attach(t->s, t->bob.id, &others, false, 1, &now, NULL), 0);
+
+	for (unsigned i = 0; i < RANGES_MAX + 10; i++)
+		assert_int_equal(stream_attach(t->s, t->alice.id, &mine, false, 1, &now, NULL), 0);
+	assert_int_equal(count(t, &ranges, &mine), RANGES_MAX);
+	/* What was given last is good. */
+	assert_int_equal(now.ino_count, 1);
+}
+
+static void
+strangers_fill_no_table(void **state)
+{
+	static const struct db_sql events = {"SELECT count(*) FROM event WHERE kind = 4"};
+	const struct event e = {.kind = EVENT_REFUSED, .result = CFS_EAUTH};
+	struct storetest *t = *state;
+	uint64_t commit;
+
+	for (unsigned minute = 1; minute <= 2; minute++) {
+		st_begin(t);
+		for (unsigned i = 0; i < 4 * EVENTS_REFUSED_MAX; i++)
+			assert_int_equal(events_add(t->s, &e, NULL), 0);
+		assert_int_equal(store_commit(t->s, &commit, NULL), 0);
+		/* The clock's minute may have ended meanwhile. */
+		assert_in_range(count(t, &events, NULL), EVENTS_REFUSED_MAX * minute,
+				EVENTS_REFUSED_MAX * (minute + 1));
+		t->s->clock_shift_ns += MINUTE_NS;
+	}
+}
+
 static int
 run(const char *name, CMFixtureFunction setup, bool lasting)
 {
@@ -202,6 +284,8 @@ run(const char *name, CMFixtureFunction setup, bool lasting)
 	    TEST(sums_of_sizes_do_not_overflow),
 	    TEST(an_undone_transaction_goes_no_further),
 	    TEST(a_commit_that_was_not_counted_is_flushed),
+	    TEST(streams_and_ranges_are_bounded),
+	    TEST(strangers_fill_no_table),
 	    TEST(the_keeper_goes_on),
 	};
 #undef TEST

@@ -14,7 +14,7 @@
 
 static const struct admin_cmd commands[] = {
     {"init", cmd_init},     {"invite", cmd_invite}, {"user", cmd_user},
-    {"status", cmd_status}, {"fsck", cmd_fsck},
+    {"status", cmd_status}, {"fsck", cmd_fsck},     {"rotate-key", cmd_rotate_key},
 };
 
 static const struct arg_opt opts[] = {
@@ -123,7 +123,8 @@ main(int argc, char **argv)
 		      "  invite   print a one-time invite for a user\n"
 		      "  user     list, add and change users\n"
 		      "  status   say how the server and its store are\n"
-		      "  fsck     check the store\n",
+		      "  fsck     check the store\n"
+		      "  rotate-key  give the server another key, in two steps\n",
 	    .min_args = 1,
 	    .max_args = -1,
 	    .stop_at_arg = true,

@@ -38,6 +38,8 @@ struct cfs_profile {
 	char *user;        /* may be NULL before login */
 	struct sha256 pin; /* fingerprint of the server's key */
 	bool has_pin;
+	struct sha256 next_pin; /* of the key that the server has said it will have */
+	bool has_next_pin;
 	char *key_path; /* device key, PEM; NULL: none */
 };
 void cfs_profile_fini(struct cfs_profile *p);

@@ -9,6 +9,8 @@
 #include "base/time.h"
 #include "client/call.h"
 #include "client/conn.h"
+#include "client/link.h"
+#include "client/profile.h"
 #include "client/users.h"
 #include "net/key.h"
 
@@ -32,6 +34,7 @@ client_free(struct cfs *c)
 	free(c->password);
 	free(c->program);
 	free(c->user);
+	free(c->profile_name);
 	conn_fini(c);
 	free(c);
 }
@@ -65,6 +68,7 @@ client_new(const struct cfs_options *o, const struct client_identity *id, struct
 		free(c->password);
 		free(c->program);
 		free(c->user);
+		free(c->profile_name);
 		free(c);
 		return NULL;
 	}
@@ -101,6 +105,25 @@ client_open(struct dialer *d, const struct client_identity *id, const struct cfs
 	return 0;
 }
 
+/* From here on what the server says of its keys is kept in the profile; what it has just shown, too. */
+static void
+client_knows_keys(struct cfs *c, const struct cfs_profile *p)
+{
+	struct sha256 actual = link_tls_actual(c->dialer);
+	bool changed = !sha256_equal(&actual, &p->pin);
+
+	c->tls_dialer = true;
+	c->pin = actual;
+	c->next_pin = p->next_pin;
+	c->has_next_pin = p->has_next_pin && !changed;
+	if (p->name != NULL)
+		c->profile_name = strdup(p->name);
+	/* Not to be written down is no reason not to work; the next connection tries again. */
+	if (changed && c->profile_name != NULL)
+		(void)profile_note_pins(c->profile_name, &actual, NULL, NULL);
+	fingerprint_format(c->who.fingerprint, &actual);
+}
+
 int
 cfs_connect(const struct cfs_profile *p, const struct cfs_options *o, struct cfs **out,
 	    struct cfs_err *err)
@@ -125,7 +148,12 @@ cfs_connect(const struct cfs_profile *p, const struct cfs_options *o, struct cfs
 	key_free(key);
 	if (rc < 0)
 		return rc;
-	return client_open(d, &id, o, out, err);
+	if (p->has_next_pin)
+		link_tls_next(d, &p->next_pin);
+	rc = client_open(d, &id, o, out, err);
+	if (rc == 0)
+		client_knows_keys(*out, p);
+	return rc;
 }
 
 void

@@ -68,6 +68,10 @@ struct cfs {
 
 	/* the line; link.stream NULL: down */
 	struct dialer *dialer;
+	/* What is known of the server's keys, and which profile says so (NULL: none); for dialers of TLS. */
+	bool tls_dialer, has_next_pin;
+	struct sha256 pin, next_pin;
+	char *profile_name;
 	struct sign_in sign_in; /* for the next lines; its strings are the members above */
 	struct link link;
 	bool pinging;        /* a heartbeat is under way */

@@ -9,6 +9,8 @@
 #include "base/time.h"
 #include "client/call.h"
 #include "client/conn.h"
+#include "client/link.h"
+#include "client/profile.h"
 #include "client/subscribe.h"
 #include "proto/codec.h"
 #include "proto/frame.h"
@@ -322,10 +324,24 @@ keep_fields(struct call *k, const unsigned char *p, size_t n)
 	return buf_append(&k->rep, p, n);
 }
 
+/* Told under a key that is pinned: the one that comes after it is pinned too, here and in the profile. */
+static void
+rx_next_key(struct cfs *c, const struct sha256 *next)
+{
+	if (!c->tls_dialer || (c->has_next_pin && sha256_equal(&c->next_pin, next)))
+		return;
+	c->next_pin = *next;
+	c->has_next_pin = true;
+	link_tls_next(c->dialer, next);
+	if (c->profile_name != NULL)
+		(void)profile_note_pins(c->profile_name, &c->pin, next, NULL);
+}
+
 static void
 rx_push(struct cfs *c, const struct frame *f)
 {
 	struct m_goodbye_push bye;
+	struct m_next_key_push key;
 	struct cfs_err why;
 
 	/*
@@ -347,6 +363,8 @@ rx_push(struct cfs *c, const struct frame *f)
 	} else if (f->op == OP_NOTICE || f->op == OP_OVERFLOW) {
 		if (c->sub != NULL)
 			subscription_push(c->sub, f);
+	} else if (f->op == OP_NEXT_KEY && frame_decode(f, &key, NULL, NULL) == 0) {
+		rx_next_key(c, &key.fingerprint);
 	} else if (f->op == OP_GOODBYE && frame_decode(f, &bye, NULL, NULL) == 0) {
 		err_set(&why, CFS_ENET, "the server said goodbye: %.*s", STR_ARGS(bye.reason));
 		c->lost = why;

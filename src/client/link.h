@@ -39,6 +39,8 @@ int link_tls_dialer(const char *host, uint16_t port, const struct tls_key *key,
 		    const struct sha256 *pin, struct dialer **out, struct cfs_err *err);
 /* The fingerprint of the server's key that the last dial() met. */
 struct sha256 link_tls_actual(const struct dialer *d);
+/* One more key that the server may have; the pin from the dial on that meets it. Any thread, as long as nobody dials. */
+void link_tls_next(struct dialer *d, const struct sha256 *next);
 /* NULL is fine. */
 void dialer_free(struct dialer *d);
 

@@ -10,6 +10,7 @@
  *	port = 7440
  *	user = alice
  *	pin = SHA256:…
+ *	next_pin = SHA256:…
  *	key = home.key
  */
 
@@ -149,6 +150,12 @@ on_key(void *arg, const char *section, const char *key, const char *value)
 			all->bad = "pin";
 		return p->has_pin;
 	}
+	if (strcmp(key, "next_pin") == 0) {
+		p->has_next_pin = fingerprint_parse(&p->next_pin, value) == 0;
+		if (!p->has_next_pin)
+			all->bad = "next_pin";
+		return p->has_next_pin;
+	}
 	return 1;
 }
 
@@ -220,6 +227,8 @@ print_profile(struct buf *b, const struct cfs_profile *p, const char *folder)
 		buf_appendf(b, "user = %s\n", p->user);
 	if (p->has_pin)
 		buf_appendf(b, "pin = %s\n", fingerprint_format(pin, &p->pin));
+	if (p->has_next_pin)
+		buf_appendf(b, "next_pin = %s\n", fingerprint_format(pin, &p->next_pin));
 	if (p->key_path != NULL) {
 		bool inside = strncmp(p->key_path, folder, n) == 0 && p->key_path[n] == '/';
 
@@ -272,6 +281,8 @@ copy_profile(struct cfs_profile *out, const struct cfs_profile *p)
 	out->port = p->port;
 	out->pin = p->pin;
 	out->has_pin = p->has_pin;
+	out->next_pin = p->next_pin;
+	out->has_next_pin = p->has_next_pin;
 	if ((p->name != NULL && (out->name = strdup(p->name)) == NULL) ||
 	    (p->host != NULL && (out->host = strdup(p->host)) == NULL) ||
 	    (p->user != NULL && (out->user = strdup(p->user)) == NULL) ||
@@ -332,6 +343,24 @@ cfs_profile_save(const struct cfs_profile *p, bool make_default, struct cfs_err 
 		rc = profiles_save(&all, err);
 out:
 	profiles_fini(&all);
+	return rc;
+}
+
+int
+profile_note_pins(const char *name, const struct sha256 *pin, const struct sha256 *next,
+		  struct cfs_err *err)
+{
+	struct cfs_profile p;
+	int rc = cfs_profile_load(name, &p, err);
+
+	if (rc < 0)
+		return rc;
+	p.pin = *pin;
+	p.has_next_pin = next != NULL;
+	if (next != NULL)
+		p.next_pin = *next;
+	rc = cfs_profile_save(&p, false, err);
+	cfs_profile_fini(&p);
 	return rc;
 }
 

@@ -100,6 +100,10 @@ handle_message(struct hub *h, struct child *child, struct hub_msg *m)
 		if (child->role == CHILD_ADMIN)
 			hub_kick(h, child, m->user, NULL);
 		break;
+	case HUB_KEY:
+		if (child->role == CHILD_ADMIN)
+			hub_change_key(h, child, m->index);
+		break;
 	case HUB_KICK_DEVICE:
 		/* Of its own user's, by what the door said of it. */
 		if (child->signed_in)

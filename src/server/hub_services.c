@@ -2,8 +2,10 @@
 
 /* The hub's services: a process each, started again when it ends before the hub does. */
 
+#include <stdio.h>
 #include <sys/socket.h>
 
+#include "base/fdpass.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/time.h"
@@ -26,20 +28,13 @@ find_service(const struct hub *h, enum child_role role)
 	return h->children.services[role];
 }
 
-int
-hub_take_key(struct hub *h, struct cfs_err *err)
+static int
+use_key(struct hub *h, const struct signer_msg *m, struct cfs_err *err)
 {
-	const struct child *signer = find_service(h, CHILD_SIGNER);
 	struct tls_key *key = NULL;
 	struct tls_ctx *tls = NULL;
-	struct signer_msg m;
-	int rc = signer ? signer_wait(signer->fd, &m, err)
-			: err_set(err, CFS_EFAIL, "there is no signer");
+	int rc = key_remote(m->cert, m->cert_len, signer_ask, &h->signer_fd, &key, err);
 
-	if (rc == 0)
-		rc = tls_warm_up(err);
-	if (rc == 0)
-		rc = key_remote(m.cert, m.cert_len, signer_ask, &h->signer_fd, &key, err);
 	if (rc == 0)
 		rc = tls_server_ctx_new(key, &tls, err);
 	if (rc) {
@@ -50,8 +45,64 @@ hub_take_key(struct hub *h, struct cfs_err *err)
 	identity_fini(&h->identity);
 	h->tls = tls;
 	h->identity.key = key;
+	h->identity.next = m->next;
 	key_fingerprint(key, &h->identity.fingerprint);
 	return 0;
+}
+
+int
+hub_take_key(struct hub *h, struct cfs_err *err)
+{
+	const struct child *signer = find_service(h, CHILD_SIGNER);
+	struct signer_msg m;
+	int rc = signer ? signer_wait(signer->fd, &m, err)
+			: err_set(err, CFS_EFAIL, "there is no signer");
+
+	if (rc == 0)
+		rc = tls_warm_up(err);
+	return rc ? rc : use_key(h, &m, err);
+}
+
+/* Who is signed in already is told too: it may stay until the key has changed. */
+static void
+announce_key(const struct hub *h)
+{
+	const struct hub_msg m = {.kind = HUB_NEXT_KEY, .key = h->identity.next};
+
+	for (const struct child *c = children_from(&h->children, 0); c;
+	     c = children_from(&h->children, c->index + 1)) {
+		if (c->role == CHILD_SESSION && c->signed_in)
+			hub_tell(c, &m);
+	}
+}
+
+/*
+ * An administrator's order: to the signer, and its answer back. The signer answers within a flush or two; the hub waits for it, because
+ * a change of the key is as rare as a start.
+ */
+void
+hub_change_key(struct hub *h, const struct child *asker, uint32_t what)
+{
+	const struct signer_msg order = {.kind = SIGNER_CHANGE, .status = (int32_t)what};
+	const struct child *signer = find_service(h, CHILD_SIGNER);
+	struct hub_msg answer = {.kind = HUB_KEYS};
+	struct cfs_err err = CFS_ERR_INIT;
+	struct signer_msg m;
+	int rc = CFS_EFAIL;
+
+	if (signer && fdpass_send(signer->fd, &order, sizeof(order), NULL, 0, MSG_DONTWAIT) == 0)
+		rc = signer_wait(signer->fd, &m, &err);
+	else
+		(void)err_set(&err, rc, "there is no signer");
+	if (rc == 0)
+		rc = use_key(h, &m, &err);
+	if (rc == 0 && what == KEY_NEXT)
+		announce_key(h);
+	answer.key = h->identity.fingerprint;
+	answer.next = h->identity.next;
+	answer.index = (uint32_t)-rc;
+	(void)snprintf(answer.text, sizeof(answer.text), "%s", err.text);
+	hub_tell(asker, &answer);
 }
 
 int

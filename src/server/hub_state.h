@@ -92,6 +92,9 @@ void hub_tell(const struct child *child, const struct hub_msg *m);
 /* Waits for the signer's key and makes what TLS needs of it. */
 int hub_take_key(struct hub *h, struct cfs_err *err);
 
+/* Has the signer change its keys (enum key_change), and tells the asker. */
+void hub_change_key(struct hub *h, const struct child *asker, uint32_t what);
+
 /* What a forked child does, each its whole life; they do not return. fd is the connection, hub_fd its end to the hub. */
 _Noreturn void serve_connection(struct hub *h, struct child *self, int fd,
 				const struct lines *lines);

@@ -113,6 +113,8 @@ hublink_read(struct session *s)
 	while ((rc = receive(s, &m)) == 1) {
 		if (m.kind == HUB_DRAIN || m.kind == HUB_KICK)
 			say_goodbye(s, m.kind);
+		else if (m.kind == HUB_NEXT_KEY)
+			session_tell_key(s, &m.key);
 	}
 	if (rc < 0) {
 		err_set(&err, rc, "the hub is gone");
@@ -120,15 +122,16 @@ hublink_read(struct session *s)
 	}
 }
 
-int
-hublink_ask(struct session *s, uint32_t index, struct hub_msg *out, struct cfs_err *err)
+/* Asks and waits for an answer, one of these kinds. */
+static int
+ask(struct session *s, const struct hub_msg *m, uint32_t kind, uint32_t or_kind,
+    struct hub_msg *out, struct cfs_err *err)
 {
-	struct hub_msg m = {.kind = HUB_ASK, .index = index};
 	struct pollfd p = {.fd = s->args->hub_fd, .events = POLLIN};
 	uint64_t deadline = deadline_from_ms(ANSWER_MS);
 	int rc;
 
-	if (send_msg(s, &m))
+	if (send_msg(s, m))
 		return err_set(err, CFS_EBUSY, "the hub takes no message");
 	while (!deadline_passed(deadline)) {
 		(void)poll(&p, 1, deadline_left_ms(deadline));
@@ -137,8 +140,32 @@ hublink_ask(struct session *s, uint32_t index, struct hub_msg *out, struct cfs_e
 			return err_set(err, rc, "the hub is gone");
 		if (rc == 1 && out->kind == HUB_DRAIN)
 			say_goodbye(s, out->kind);
-		else if (rc == 1)
-			return out->kind == HUB_SESSION;
+		else if (rc == 1 && (out->kind == kind || out->kind == or_kind))
+			return 0;
 	}
 	return err_set(err, CFS_ETIMEDOUT, "the hub does not answer");
+}
+
+int
+hublink_ask(struct session *s, uint32_t index, struct hub_msg *out, struct cfs_err *err)
+{
+	const struct hub_msg m = {.kind = HUB_ASK, .index = index};
+	int rc = ask(s, &m, HUB_SESSION, HUB_END, out, err);
+
+	return rc ? rc : out->kind == HUB_SESSION;
+}
+
+int
+hublink_key(struct session *s, uint32_t what, struct hub_msg *out, struct cfs_err *err)
+{
+	const struct hub_msg m = {.kind = HUB_KEY, .index = what};
+	int rc;
+
+	if (s->args->hub_fd < 0)
+		return err_set(err, CFS_ENET, "the server does not run");
+	rc = ask(s, &m, HUB_KEYS, HUB_KEYS, out, err);
+	if (rc)
+		return rc;
+	out->text[sizeof(out->text) - 1] = '\0';
+	return out->index ? err_set(err, -(int)out->index, "%s", out->text) : 0;
 }

@@ -22,6 +22,9 @@ int hublink_take_store(struct session *s, uint64_t deadline, int fds[], struct c
 /* Handles what the hub has sent: the order to drain, or the hub's end, which ends the session at once. */
 void hublink_read(struct session *s);
 
+/* Has the server's keys told or changed (enum key_change of signer.h): 0 and *out with key and next, or a code. */
+int hublink_key(struct session *s, uint32_t what, struct hub_msg *out, struct cfs_err *err);
+
 /* Asks for the connection at or behind index and waits for the answer: 1 and *out, 0 behind the last one, or a code. */
 int hublink_ask(struct session *s, uint32_t index, struct hub_msg *out, struct cfs_err *err);
 

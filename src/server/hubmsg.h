@@ -19,12 +19,15 @@ enum hub_msg_kind {
 	    3, /* tell of the session at or behind `index`; answered by HUB_SESSION or HUB_END */
 	HUB_KICK_USER = 4,    /* an admin's: end every connection of `user` */
 	HUB_KICK_DEVICE = 49, /* a user's: end his other connections that signed in with `key` */
-	HUB_FORBIDDEN = 48,   /* it dies of the system call `index`, which its sandbox forbids */
+	HUB_KEY = 50, /* an admin's: `index` is enum key_change of signer.h; answered by HUB_KEYS */
+	HUB_FORBIDDEN = 48, /* it dies of the system call `index`, which its sandbox forbids */
 	/* hub to session */
 	HUB_DRAIN = 16,   /* say goodbye, finish what is under way, end */
 	HUB_SESSION = 17, /* one connection; ask with index + 1 for the next */
 	HUB_END = 18,     /* no more of them */
 	HUB_STORE = 56,   /* to one that has signed in, with the descriptors of enum hub_store_fd */
+	HUB_KEYS = 57, /* key and next; `index` is a code without its sign, with its text in text */
+	HUB_NEXT_KEY = 58, /* to all that are signed in: `key` is going to be the server's */
 	HUB_KICK = 19, /* as HUB_DRAIN, but the server stays and the client is not to come back */
 };
 
@@ -37,10 +40,11 @@ struct hub_msg {
 	int64_t since_ns;
 	uint64_t serial;   /* of the connection, with index */
 	uint64_t asked_ns; /* HUB_SIGNED_IN: when it asked, now_mono_ns() */
-	struct sha256 key;
+	struct sha256 key, next;
 	char user[72];
 	char device[136];
 	char peer[64];
+	char text[256];
 };
 
 #endif

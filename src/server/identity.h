@@ -12,11 +12,13 @@
 #include "server/config.h"
 
 /* The key's file in the store. */
-#define IDENTITY_KEY_FILE "keys/server.key"
+#define IDENTITY_KEY_FILE  "keys/server.key"
+#define IDENTITY_NEXT_FILE "keys/next.key"
 
 struct identity {
 	struct tls_key *key;
 	struct sha256 fingerprint;
+	struct sha256 next;          /* of the key that comes after; zeros: none */
 	char listen[HOSTPORT_SIZE];  /* the first address listened on */
 	char address[HOSTPORT_SIZE]; /* for invites */
 	uint16_t port;

@@ -22,6 +22,7 @@
 #define SESSIONS (ROLE(SANDBOX_SESSION) | ROLE(SANDBOX_ADMIN))
 #define KEEPER   ROLE(SANDBOX_KEEPER)
 #define METRICS  ROLE(SANDBOX_METRICS)
+#define SIGNER   ROLE(SANDBOX_SIGNER) /* writes its keys */
 #define STORE                                                                                      \
 	(SESSIONS | KEEPER | METRICS |                                                             \
 	 ROLE(SANDBOX_DOOR)) /* who uses the store: the database, blobs, worker threads */
@@ -108,11 +109,11 @@ static const struct call calls[] = {
     {SCMP_SYS(readlinkat), EVERY},
     {SCMP_SYS(getcwd), EVERY},
     {SCMP_SYS(fchdir), SESSIONS},
-    {SCMP_SYS(unlink), STORE},
-    {SCMP_SYS(unlinkat), STORE},
-    {SCMP_SYS(rename), STORE},
-    {SCMP_SYS(renameat), STORE},
-    {SCMP_SYS(renameat2), STORE},
+    {SCMP_SYS(unlink), STORE | SIGNER},
+    {SCMP_SYS(unlinkat), STORE | SIGNER},
+    {SCMP_SYS(rename), STORE | SIGNER},
+    {SCMP_SYS(renameat), STORE | SIGNER},
+    {SCMP_SYS(renameat2), STORE | SIGNER},
     {SCMP_SYS(mkdir), KEEPER},
     {SCMP_SYS(mkdirat), KEEPER},
     {SCMP_SYS(getdents64), STORE},
@@ -127,10 +128,10 @@ static const struct call calls[] = {
     {SCMP_SYS(fallocate), STORE},
     {SCMP_SYS(fadvise64), STORE},
     {SCMP_SYS(sync_file_range), STORE},
-    {SCMP_SYS(fsync), STORE},
+    {SCMP_SYS(fsync), STORE | SIGNER},
     {SCMP_SYS(fdatasync), STORE},
     {SCMP_SYS(copy_file_range), STORE},
-    {SCMP_SYS(fchmod), STORE},
+    {SCMP_SYS(fchmod), STORE | SIGNER},
     {SCMP_SYS(fchown), STORE},
     {SCMP_SYS(flock), STORE},
     {SCMP_SYS(statfs), STORE},

@@ -174,6 +174,7 @@ session_conf_of(const struct hub *h)
 	    .idle_ms = c->idle_ms,
 	    .heartbeat_ms = (uint32_t)c->heartbeat_ms,
 	    .server_key = h->identity.fingerprint,
+	    .next_key = h->identity.next,
 	    .address = h->identity.address,
 	    .listen = h->identity.listen,
 	    .port = h->identity.port,

@@ -266,6 +266,28 @@ finished(const struct session *s)
 	return (quiet(s) && !s->out_blocked) || deadline_passed(s->close_deadline);
 }
 
+void
+session_tell_key(struct session *s, const struct sha256 *next)
+{
+	static const struct sha256 none;
+	const struct m_next_key_push push = {.fingerprint = *next};
+
+	if (!s->signed_in || s->ending || s->args->peer.admin || sha256_equal(next, &none))
+		return;
+	if (frame_write(s->writer, OP_NEXT_KEY, 0, 0, &msg_next_key_push, &push, NULL))
+		session_end(s, CFS_ENOMEM);
+}
+
+/* Behind the answer to HELLO, before anything else is asked: a client that asks once and leaves hears of it too. */
+static void
+tell_next_key(struct session *s)
+{
+	if (!s->signed_in || s->told_key)
+		return;
+	s->told_key = true;
+	session_tell_key(s, &s->conf->next_key);
+}
+
 static void
 loop(struct session *s)
 {
@@ -273,6 +295,7 @@ loop(struct session *s)
 		wait_for_work(s);
 		if (input_open(s))
 			input_read(s);
+		tell_next_key(s);
 		(void)batch_run(s);
 		watch_run(s);
 		run_timers(s);

@@ -32,6 +32,7 @@ struct session_conf {
 	int64_t idle_ms;             /* a peer silent for so long is gone */
 	uint32_t heartbeat_ms;       /* what HELLO tells the client */
 	struct sha256 server_key;    /* fingerprint */
+	struct sha256 next_key;      /* that clients are told to pin too; zeros: none */
 	const char *address;         /* "host:port" that goes into invites */
 	const char *listen; /* what the daemon listens on, for the status; "" if none runs */
 	uint16_t port;

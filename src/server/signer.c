@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "server/identity.h"
+#include "store/layout.h"
 
 #define TEXT_MAX       512
 #define EVENTS_AT_ONCE 64
@@ -23,47 +24,109 @@
 #define ANSWER_MS 5000
 #define START_MS  10000
 
-static void
-say_key(int hub_fd, const struct tls_key *key, int rc, const struct cfs_err *why)
+struct signer {
+	int hub_fd, epoll_fd;
+	struct tls_key *key;
+	struct sha256 next; /* zeros: none */
+	bool over;
+};
+
+static const struct sha256 none;
+
+static int
+load(struct signer *s, struct cfs_err *err)
 {
-	struct signer_msg m = {.kind = SIGNER_KEY, .status = rc};
+	struct tls_key *key, *next;
+	int rc = key_load(AT_FDCWD, IDENTITY_KEY_FILE, &key, err);
+
+	if (rc)
+		return rc;
+	key_free(s->key);
+	s->key = key;
+	s->next = none;
+	rc = key_load(AT_FDCWD, IDENTITY_NEXT_FILE, &next, err);
+	if (rc == 0) {
+		key_fingerprint(next, &s->next);
+		key_free(next);
+	}
+	return rc == CFS_ENOENT ? 0 : rc;
+}
+
+static int
+make_next(const struct signer *s, struct cfs_err *err)
+{
+	struct tls_key *key;
+	int rc;
+
+	if (!sha256_equal(&s->next, &none))
+		return err_set(err, CFS_EEXIST, "there is a next key already");
+	rc = key_generate(KEY_SERVER, &key, err);
+	if (rc)
+		return rc;
+	rc = key_save(key, AT_FDCWD, IDENTITY_NEXT_FILE, err);
+	key_free(key);
+	return rc;
+}
+
+/* The old key goes: its file is the new one from the rename on. */
+static int
+change(struct signer *s, int what, struct cfs_err *err)
+{
+	int rc = 0;
+
+	if ((what == KEY_USE || what == KEY_DROP) && sha256_equal(&s->next, &none))
+		return err_set(err, CFS_ENOENT, "there is no next key");
+	if (what == KEY_NEXT)
+		rc = make_next(s, err);
+	else if (what == KEY_USE && rename(IDENTITY_NEXT_FILE, IDENTITY_KEY_FILE))
+		rc = err_set_errno(err, errno, "rename " IDENTITY_NEXT_FILE);
+	else if (what == KEY_DROP && unlink(IDENTITY_NEXT_FILE))
+		rc = err_set_errno(err, errno, "remove " IDENTITY_NEXT_FILE);
+	if (rc == 0 && what != KEY_TELL && io_fsync_dir(AT_FDCWD, LAYOUT_KEYS))
+		rc = err_set_errno(err, errno, "flush " LAYOUT_KEYS);
+	return rc ? rc : load(s, err);
+}
+
+static void
+say_key(const struct signer *s, int rc, const struct cfs_err *why)
+{
+	struct signer_msg m = {.kind = SIGNER_KEY, .status = rc, .next = s->next};
 	struct cfs_err err = CFS_ERR_INIT;
 	int n;
 
-	if (rc == 0) {
-		n = key_certificate(key, m.cert, sizeof(m.cert), &err);
-		m.status = n < 0 ? n : 0;
+	if (s->key) {
+		n = key_certificate(s->key, m.cert, sizeof(m.cert), &err);
 		m.cert_len = n < 0 ? 0 : (uint32_t)n;
-		why = &err;
 	}
 	(void)snprintf(m.text, sizeof(m.text), "%s", why->text);
-	(void)fdpass_send(hub_fd, &m, sizeof(m), NULL, 0, 0);
+	(void)fdpass_send(s->hub_fd, &m, sizeof(m), NULL, 0, 0);
 }
 
-/* A socket of a new connection. false: the hub is gone. */
-static bool
-take_socket(int hub_fd, int epoll_fd)
+/* The hub's: a socket of a new connection, or an order. */
+static void
+read_hub(struct signer *s)
 {
 	struct epoll_event ev = {.events = EPOLLIN};
+	struct cfs_err err = CFS_ERR_INIT;
 	struct signer_msg m;
 	int fds[FDPASS_MAX];
-	ssize_t n = fdpass_receive(hub_fd, &m, sizeof(m), fds, MSG_DONTWAIT);
+	ssize_t n = fdpass_receive(s->hub_fd, &m, sizeof(m), fds, MSG_DONTWAIT);
 
-	if (n < 0)
-		return errno == EAGAIN || errno == EMSGSIZE;
-	if (n == 0)
-		return false;
-	ev.data.fd = fds[0];
-	if (n == (ssize_t)sizeof(m) && m.kind == SIGNER_ATTACH && fds[0] >= 0 &&
-	    epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fds[0], &ev) == 0)
-		fds[0] = -1;
+	if (n == (ssize_t)sizeof(m) && m.kind == SIGNER_CHANGE) {
+		say_key(s, change(s, m.status, &err), &err);
+	} else if (n == (ssize_t)sizeof(m) && m.kind == SIGNER_ATTACH && fds[0] >= 0) {
+		ev.data.fd = fds[0];
+		if (epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fds[0], &ev) == 0)
+			fds[0] = -1;
+	} else if (n == 0 || (n < 0 && errno != EAGAIN && errno != EMSGSIZE)) {
+		s->over = true;
+	}
 	fdpass_close(fds);
-	return true;
 }
 
 /* One request, one answer, and the socket has served. No answer means no. */
 static void
-serve(const struct tls_key *key, int fd)
+serve(const struct signer *s, int fd)
 {
 	unsigned char text[TEXT_MAX], sig[KEY_SIGNATURE_MAX];
 	struct cfs_err err = CFS_ERR_INIT;
@@ -71,7 +134,7 @@ serve(const struct tls_key *key, int fd)
 	int len;
 
 	if (n > 0 && n <= (ssize_t)sizeof(text)) {
-		len = key_sign_handshake(key, text, (size_t)n, sig, &err);
+		len = key_sign_handshake(s->key, text, (size_t)n, sig, &err);
 		if (len > 0)
 			(void)send(fd, sig, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
 		else
@@ -81,18 +144,18 @@ serve(const struct tls_key *key, int fd)
 }
 
 static void
-loop(const struct tls_key *key, int hub_fd, int epoll_fd)
+loop(struct signer *s)
 {
 	struct epoll_event events[EVENTS_AT_ONCE];
 
-	for (;;) {
-		int n = epoll_wait(epoll_fd, events, EVENTS_AT_ONCE, -1);
+	while (!s->over) {
+		int n = epoll_wait(s->epoll_fd, events, EVENTS_AT_ONCE, -1);
 
 		for (int i = 0; i < n; i++) {
-			if (events[i].data.fd != hub_fd)
-				serve(key, events[i].data.fd);
-			else if (!take_socket(hub_fd, epoll_fd))
-				return;
+			if (events[i].data.fd == s->hub_fd)
+				read_hub(s);
+			else
+				serve(s, events[i].data.fd);
 		}
 	}
 }
@@ -100,19 +163,18 @@ loop(const struct tls_key *key, int hub_fd, int epoll_fd)
 int
 signer_run(int hub_fd)
 {
+	struct signer s = {.hub_fd = hub_fd, .epoll_fd = epoll_create1(EPOLL_CLOEXEC)};
 	struct epoll_event ev = {.events = EPOLLIN, .data.fd = hub_fd};
 	struct cfs_err err = CFS_ERR_INIT;
-	struct tls_key *key = NULL;
-	int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	int rc = key_load(AT_FDCWD, IDENTITY_KEY_FILE, &key, &err);
+	int rc = load(&s, &err);
 
-	if (rc == 0 && (epoll_fd < 0 || epoll_ctl(epoll_fd, EPOLL_CTL_ADD, hub_fd, &ev)))
+	if (rc == 0 && (s.epoll_fd < 0 || epoll_ctl(s.epoll_fd, EPOLL_CTL_ADD, hub_fd, &ev)))
 		rc = err_set_errno(&err, errno, "epoll");
-	say_key(hub_fd, key, rc, &err);
+	say_key(&s, rc, &err);
 	if (rc == 0)
-		loop(key, hub_fd, epoll_fd);
-	key_free(key);
-	fd_close(&epoll_fd);
+		loop(&s);
+	key_free(s.key);
+	fd_close(&s.epoll_fd);
 	return rc ? 1 : 0;
 }
 
@@ -127,7 +189,7 @@ signer_wait(int fd, struct signer_msg *out, struct cfs_err *err)
 		return err_set(err, CFS_EFAIL, "the process with the server's key does not answer");
 	out->text[sizeof(out->text) - 1] = '\0';
 	if (out->status)
-		return err_set(err, out->status, "the server's key: %s", out->text);
+		return err_set(err, out->status, "%s", out->text);
 	return 0;
 }
 

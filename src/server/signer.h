@@ -5,7 +5,8 @@
 /*
  * The signer: the one process that has the server's key. The hub gives it a socket for each connection, whose session may
  * have one handshake signed over it. It signs nothing else: what it is sent must be a TLS handshake of a server, so a signature
- * is good for the one connection that it was made for. Nobody can ask for the key.
+ * is good for the one connection that it was made for. Nobody can ask for the key. On an administrator's order it makes the next one,
+ * and puts it in the present one's place.
  */
 
 #include <stdint.h>
@@ -18,13 +19,19 @@
 enum signer_kind {
 	/* hub to signer */
 	SIGNER_ATTACH = 1, /* with a socket */
+	SIGNER_CHANGE = 2, /* status: enum key_change; answered by SIGNER_KEY */
 	/* signer to hub */
-	SIGNER_KEY = 16, /* at the start: the key's certificate, or why there is none */
+	SIGNER_KEY =
+	    16, /* at the start, and when asked: the key's certificate, or what went wrong */
 };
+
+/* ADMIN_KEY's `what`. */
+enum key_change { KEY_TELL = 0, KEY_NEXT = 1, KEY_USE = 2, KEY_DROP = 3 };
 
 struct signer_msg {
 	uint32_t kind;
-	int32_t status; /* 0 or a code, then with text */
+	int32_t status;     /* 0 or a code, then with text */
+	struct sha256 next; /* fingerprint of the next key; zeros: none */
 	uint32_t cert_len;
 	unsigned char cert[SIGNER_CERT_MAX];
 	char text[512];

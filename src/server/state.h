@@ -155,6 +155,7 @@ struct session {
 	struct sha256 device_key; /* that this connection signed in with */
 	bool has_device;
 	bool signed_in;
+	bool told_key; /* of the server's next key, if there is one */
 	bool has_stream;
 	struct stream_state changes;
 
@@ -189,6 +190,9 @@ struct session {
 };
 
 /* ---- how it ends ---- */
+
+/* Tells the client, if one is signed in, of the key that the server is going to have (zeros: none). */
+void session_tell_key(struct session *s, const struct sha256 *next);
 
 /* Ends the session as soon as what is queued was sent: no further request is read. */
 void session_end(struct session *s, int status);

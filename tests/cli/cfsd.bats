@@ -163,6 +163,18 @@ has_session() {
 	exec 9>&-
 }
 
+@test "who is connected when a next key is made is told of it" {
+	start_server
+	new_user alice
+	stay alice
+	admin rotate-key --begin
+	wait_until 20 grep -q '^next_pin = ' "$(find home/alice -name profiles.conf)"
+	admin rotate-key --finish
+	as alice cfs ls
+	run ! grep -q next_pin "$(find home/alice -name profiles.conf)"
+	exec 9>&-
+}
+
 # The signer has the server's key and the door says who may come in: nobody can do without them, and they come back.
 @test "the signer, the door and the keeper may die" {
 	require_tool pgrep

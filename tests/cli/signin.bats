@@ -168,3 +168,33 @@ user_with_password() {
 	run -5 as alice cfs --timeout 3s --json put "$CFS_TOP/LICENSE"
 	[[ $output == *'"exit_code":5'* ]]
 }
+
+# ---- the server's key
+
+@test "the server's key is changed, and clients that were told of it come along" {
+	new_user alice
+	new_user bob
+	old=$(admin rotate-key)
+	admin rotate-key --begin
+	[ "$(admin rotate-key | wc -l)" -eq 2 ]
+	run ! admin rotate-key --begin
+	# Alice is told; bob does not come by before the old key is gone.
+	as alice cfs ls
+	admin rotate-key --finish
+	new=$(admin rotate-key)
+	[ "$new" != "$old" ]
+	as alice cfs ls
+	as alice cfs ls
+	run -4 as bob cfs ls
+	[[ $output == *'not the pinned one'* ]]
+	# A restart reads the same key; and a next key that was dropped is never used.
+	stop_server
+	start_server
+	[ "$(admin rotate-key)" = "$new" ]
+	admin rotate-key --begin
+	as alice cfs ls
+	admin rotate-key --cancel
+	run ! admin rotate-key --finish
+	as alice cfs ls
+	[ "$(admin --json rotate-key)" = "{\"fingerprint\":\"$new\",\"next\":null}" ]
+}

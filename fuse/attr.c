@@ -63,7 +63,7 @@ attr_to_stat(const struct mount *m, const struct cfs_attr *a, struct stat *st)
 	st->st_blocks = (blkcnt_t)((a->stored + 511) / 512);
 	st->st_blksize = IO_BLOCK;
 	st->st_rdev = (dev_t)a->rdev;
-	st->st_atim = to_timespec(a->atime_ns > a->mtime_ns ? a->atime_ns : a->mtime_ns);
+	st->st_atim = to_timespec(a->atime_ns);
 	st->st_mtim = to_timespec(a->mtime_ns);
 	st->st_ctim = to_timespec(a->ctime_ns);
 }

@@ -134,6 +134,19 @@ inode_flush(struct inode *i, struct cfs_attr *a)
 }
 
 int
+inode_settle(struct inode *i)
+{
+	int rc;
+
+	if ((!atomic_load(&i->dirty) && atomic_load(&i->changing) == 0) || !inode_share(i)) {
+		return 0;
+	}
+	rc = inode_flush(i, NULL);
+	inode_close(i);
+	return rc;
+}
+
+int
 inode_take_error(struct inode *i)
 {
 	int rc;

@@ -33,6 +33,7 @@ struct inode {
 	uint64_t attr_ns;
 	uint64_t searched_ns, search_from_ns; /* of a directory, see lookup_by_listing() */
 
+	atomic_bool gone;     /* a directory that the server knows no more; was told once */
 	atomic_uint changing; /* own changes under way */
 	atomic_bool dirty;    /* written, and perhaps not at the server yet */
 	atomic_uint_fast64_t changed_ns;
@@ -99,6 +100,8 @@ void inode_close(struct inode *i);
 
 /* Sends what was written and waits until everybody sees it; the inode is open. An error stays for inode_take_error(). */
 int inode_flush(struct inode *i, struct cfs_attr *a);
+/* Sends what was written, if the file is open and there is such a thing; as inode_flush() otherwise. */
+int inode_settle(struct inode *i);
 /* The error of an earlier write, told once. */
 int inode_take_error(struct inode *i);
 

@@ -191,6 +191,8 @@ make_session(struct mount *m, struct options *o, struct cfs_err *err)
 		ops_attrs(&ops);
 		ops_files(&ops);
 		ops_dirs(&ops);
+		ops_xattrs(&ops);
+		ops_space(&ops);
 		s = fuse_session_new(&args, &ops, sizeof ops, m);
 	}
 	if (s == NULL) {

@@ -84,6 +84,12 @@ int name_change_begin(struct mount *m, fuse_ino_t parent, const char *name,
 		      struct name_change *out);
 void name_change_end(struct mount *m, struct name_change *n);
 
+/*
+ * What is told of a directory that the server does not know: first ESTALE, which has the kernel look the path up anew, and if
+ * it comes back then ENOENT, as from any directory that was removed. Other codes stay.
+ */
+int dir_code(struct inode *dir, int code);
+
 /* ---- ops_attr.c ---- */
 
 /*
@@ -97,9 +103,11 @@ int inode_truncate(struct mount *m, struct inode *i, uint64_t size, struct cfs_a
 
 /* ---- the operations ---- */
 
-void ops_names(struct fuse_lowlevel_ops *ops); /* ops_name.c */
-void ops_attrs(struct fuse_lowlevel_ops *ops); /* ops_attr.c */
-void ops_files(struct fuse_lowlevel_ops *ops); /* ops_file.c */
-void ops_dirs(struct fuse_lowlevel_ops *ops);  /* ops_dir.c */
+void ops_names(struct fuse_lowlevel_ops *ops);  /* ops_name.c */
+void ops_attrs(struct fuse_lowlevel_ops *ops);  /* ops_attr.c */
+void ops_files(struct fuse_lowlevel_ops *ops);  /* ops_file.c */
+void ops_dirs(struct fuse_lowlevel_ops *ops);   /* ops_dir.c */
+void ops_xattrs(struct fuse_lowlevel_ops *ops); /* ops_xattr.c */
+void ops_space(struct fuse_lowlevel_ops *ops);  /* ops_space.c */
 
 #endif

@@ -55,6 +55,22 @@ look_behind_writes(struct inode *i, struct cfs_attr *out, uint64_t *size_out)
 	return rc == 0;
 }
 
+/* A directory that was removed goes on without entries for who is in it, as its files do for who has them open. */
+static bool
+was_directory(struct inode *i, struct cfs_attr *out)
+{
+	bool was;
+
+	pthread_mutex_lock(&i->lock);
+	was = i->attr_ns != 0 && i->attr.type == CFS_DIR;
+	if (was) {
+		*out = i->attr;
+		out->nlink = 0;
+	}
+	pthread_mutex_unlock(&i->lock);
+	return was;
+}
+
 int
 inode_look(struct mount *m, struct inode *i, bool remembered, struct cfs_attr *out,
 	   uint64_t *asked_ns_out)
@@ -70,6 +86,9 @@ inode_look(struct mount *m, struct inode *i, bool remembered, struct cfs_attr *o
 		return 0;
 	}
 	rc = cfs_getattr(m->c, i->ref, out, NULL);
+	if (rc == CFS_ESTALE && was_directory(i, out)) {
+		return 0;
+	}
 	if (rc == 0 && size != UINT64_MAX) {
 		out->size = size;
 	} else if (rc == 0) {
@@ -230,15 +249,17 @@ op_access(fuse_req_t req, fuse_ino_t ino, int mask)
 	uint64_t asked_ns;
 	int rc = 0;
 
-	if ((mask & W_OK) == 0) {
+	if ((mask & (W_OK | X_OK)) == 0) {
 		reply_code(req, 0);
 		return;
 	}
 	i = inode_get(&m->inodes, ino);
 	rc = i != NULL ? inode_look(m, i, true, &a, &asked_ns) : CFS_ESTALE;
-	if (rc == 0 && m->read_only) {
+	if (rc == 0 && (mask & W_OK) != 0 && m->read_only) {
 		rc = CFS_EREADONLY;
-	} else if (rc == 0 && !attr_is_own(m, &a)) {
+	} else if (rc == 0 && (mask & W_OK) != 0 && !attr_is_own(m, &a)) {
+		rc = CFS_EDENIED;
+	} else if (rc == 0 && (mask & X_OK) != 0 && a.type != CFS_DIR && (a.mode & 0111) == 0) {
 		rc = CFS_EDENIED;
 	}
 	reply_code(req, rc);

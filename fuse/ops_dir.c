@@ -234,7 +234,8 @@ read_dir(fuse_req_t req, size_t size, off_t off, struct fuse_file_info *fi, bool
 	rc = list(&r, d, (uint64_t)off);
 	pthread_mutex_unlock(&d->lock);
 	if (rc != 0) {
-		reply_code(req, rc);
+		/* What is gone has no entries any more. */
+		reply_code(req, rc == CFS_ESTALE ? CFS_ENOENT : rc);
 	} else if (fuse_reply_buf(req, r.buf, r.used) == -ENOENT) {
 		/* The kernel did not take the answer: it counted no look-up. */
 		while (r.n_counted > 0) {

@@ -22,6 +22,12 @@ for_reading(const struct fuse_file_info *fi)
 	return (fi->flags & O_ACCMODE) == O_RDONLY;
 }
 
+static bool
+is_append(const struct fuse_file_info *fi)
+{
+	return (fi->flags & O_APPEND) != 0;
+}
+
 /*
  * Makes a handle, which takes the caller's hold of the inode until release. A file of the own tree is always opened to be
  * written, so that a later handle that writes can share it; what a handle may do is the kernel's business.
@@ -37,6 +43,8 @@ attach(struct mount *m, struct inode *i, const struct cfs_attr *a, struct fuse_f
 	}
 	rc = inode_open(m->c, i, a, writable, &keep_cache);
 	fi->keep_cache = keep_cache;
+	/* Pages are of no use to who appends, and would stand where the kernel guessed. A handle that reads may be mapped. */
+	fi->direct_io = is_append(fi) && (fi->flags & O_ACCMODE) == O_WRONLY;
 	/* What is only read needs no flush at close(2). */
 	fi->noflush = for_reading(fi);
 	fi->fh = (uintptr_t)i;
@@ -100,7 +108,7 @@ create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, int fla
 
 	if (rc == 0) {
 		make.dir = n.dir->ref;
-		rc = cfs_create(m->c, &make, CFS_VISIBLE, NULL, a, NULL);
+		rc = dir_code(n.dir, cfs_create(m->c, &make, CFS_VISIBLE, NULL, a, NULL));
 	}
 	if (rc == CFS_EEXIST && (flags & O_EXCL) == 0) {
 		rc = cfs_lookup(m->c, make.dir, name, a, NULL);
@@ -182,7 +190,10 @@ op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off
 	if (n == 0) {
 		inode_change_begin(i);
 		atomic_store(&i->dirty, true);
-		n = cfs_file_pwrite(i->file, buf, size, (uint64_t)off, NULL);
+		/* The offset of a handle that appends is the kernel's guess; the server knows. */
+		n = is_append(fi) && !fi->writepage
+			? cfs_file_append(i->file, buf, size, NULL)
+			: cfs_file_pwrite(i->file, buf, size, (uint64_t)off, NULL);
 		inode_change_end(i);
 	}
 	if (n < 0) {
@@ -233,54 +244,6 @@ op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	reply_code(req, 0);
 }
 
-/* The server shares the extents: no data moves. Both sides' own writes are sent first. */
-static int
-copy_range(struct mount *m, struct inode *from, uint64_t off_in, struct inode *to, uint64_t off_out,
-	   size_t len, uint64_t *copied)
-{
-	struct cfs_attr a;
-	int rc = 0;
-
-	if (atomic_load(&from->dirty)) {
-		rc = inode_flush(from, NULL);
-	}
-	if (rc == 0 && atomic_load(&to->dirty)) {
-		rc = inode_flush(to, NULL);
-	}
-	if (rc != 0) {
-		return rc;
-	}
-	inode_change_begin(to);
-	rc = cfs_copy_range(m->c, from->ref, off_in, len, to->ref, off_out, copied, NULL);
-	if (rc == 0) {
-		rc = cfs_getattr(m->c, to->ref, &a, NULL);
-	}
-	if (rc == 0) {
-		rc = cfs_file_truncate(to->file, a.size, NULL);
-	}
-	inode_change_end(to);
-	return rc;
-}
-
-static void
-op_copy_file_range(fuse_req_t req, fuse_ino_t in, off_t off_in, struct fuse_file_info *fi_in,
-		   fuse_ino_t out, off_t off_out, struct fuse_file_info *fi_out, size_t len,
-		   int flags)
-{
-	uint64_t copied = 0;
-	int rc = flags == 0 ? copy_range(mount_of(req), inode_of(fi_in), (uint64_t)off_in,
-					 inode_of(fi_out), (uint64_t)off_out, len, &copied)
-			    : CFS_EINVAL;
-
-	(void)in;
-	(void)out;
-	if (rc == 0) {
-		fuse_reply_write(req, (size_t)copied);
-	} else {
-		reply_code(req, rc);
-	}
-}
-
 void
 ops_files(struct fuse_lowlevel_ops *ops)
 {
@@ -291,5 +254,4 @@ ops_files(struct fuse_lowlevel_ops *ops)
 	ops->flush = op_flush;
 	ops->fsync = op_fsync;
 	ops->release = op_release;
-	ops->copy_file_range = op_copy_file_range;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -108,7 +109,13 @@ static int
 look_up(struct mount *m, struct inode *dir, const char *name, struct cfs_attr *a,
 	uint64_t *asked_ns)
 {
-	enum listing_answer answer = listings_find(m, dir->ref.ino, name, a, asked_ns);
+	enum listing_answer answer;
+
+	/* The kernel asks for names that could not be made, too. */
+	if (strlen(name) > NAME_MAX) {
+		return CFS_ENAMETOOLONG;
+	}
+	answer = listings_find(m, dir->ref.ino, name, a, asked_ns);
 
 	if (answer == LISTING_UNKNOWN && is_worth_listing(m, dir)) {
 		list_searched(m, dir);
@@ -127,7 +134,7 @@ op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct inode *dir = inode_get(&m->inodes, parent);
 	struct cfs_attr a;
 	uint64_t asked_ns = 0;
-	int rc = dir != NULL ? look_up(m, dir, name, &a, &asked_ns) : CFS_ESTALE;
+	int rc = dir != NULL ? dir_code(dir, look_up(m, dir, name, &a, &asked_ns)) : CFS_ESTALE;
 
 	if (rc == 0) {
 		reply_entry(req, &a, asked_ns);
@@ -184,6 +191,12 @@ name_change_end(struct mount *m, struct name_change *n)
 	inode_put(&m->inodes, n->dir);
 }
 
+int
+dir_code(struct inode *dir, int code)
+{
+	return code == CFS_ESTALE && atomic_exchange(&dir->gone, true) ? CFS_ENOENT : code;
+}
+
 static enum cfs_type
 type_of(mode_t mode)
 {
@@ -227,7 +240,7 @@ make(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rde
 
 	if (rc == 0) {
 		create.dir = n.dir->ref;
-		rc = cfs_create(m->c, &create, CFS_VISIBLE, NULL, &a, NULL);
+		rc = dir_code(n.dir, cfs_create(m->c, &create, CFS_VISIBLE, NULL, &a, NULL));
 	}
 	name_change_end(m, &n);
 	now = now_mono_ns();
@@ -267,7 +280,8 @@ remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, bool directory)
 	int rc = name_change_begin(m, parent, name, &n);
 
 	if (rc == 0) {
-		rc = cfs_unlink(m->c, n.dir->ref, name, directory, CFS_VISIBLE, NULL);
+		rc = dir_code(n.dir,
+			      cfs_unlink(m->c, n.dir->ref, name, directory, CFS_VISIBLE, NULL));
 	}
 	name_change_end(m, &n);
 	inodes_note_links(&m->inodes);

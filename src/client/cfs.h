@@ -193,6 +193,26 @@ int cfs_readdir(struct cfs *c, struct cfs_ref dir, uint64_t cookie,
 /* NUL-terminated into buf of 4096 bytes. */
 int cfs_readlink(struct cfs *c, struct cfs_ref ref, char buf[4096], struct cfs_err *err);
 
+/*
+ * Where the file's bytes go on, from offset (hole: where they end; the end of the file counts as a hole), behind what this
+ * client wrote. CFS_ENXIO.
+ */
+int cfs_seek(struct cfs *c, struct cfs_ref ref, uint64_t offset, bool hole, uint64_t *offset_out,
+	     struct cfs_err *err);
+
+/*
+ * Extended attributes; names begin with "user.". *len: room at buf, CFS_XATTR_MAX at most is needed; then the length of the
+ * value, or of the names with a NUL behind each. CFS_ENODATA.
+ */
+#define CFS_XATTR_MAX (64u * 1024)
+int cfs_getxattr(struct cfs *c, struct cfs_ref ref, const char *name, void *buf, size_t *len,
+		 struct cfs_err *err);
+int cfs_listxattr(struct cfs *c, struct cfs_ref ref, void *buf, size_t *len, struct cfs_err *err);
+/* CFS_EEXIST (create), CFS_ENODATA (replace). */
+int cfs_setxattr(struct cfs *c, struct cfs_ref ref, const char *name, const void *value, size_t len,
+		 bool create, bool replace, struct cfs_err *err);
+int cfs_removexattr(struct cfs *c, struct cfs_ref ref, const char *name, struct cfs_err *err);
+
 struct cfs_space {
 	uint64_t total_bytes, free_bytes, used_bytes, files;
 };
@@ -249,6 +269,14 @@ int cfs_setattr(struct cfs *c, const struct cfs_setattr *a, enum cfs_how how, st
 int cfs_copy_range(struct cfs *c, struct cfs_ref src, uint64_t src_offset, uint64_t length,
 		   struct cfs_ref dst, uint64_t dst_offset, uint64_t *copied_out,
 		   struct cfs_err *err);
+/* As fallocate(2): a file grows to the range's end unless keep_size; clear: the range becomes a hole. */
+int cfs_allocate(struct cfs *c, struct cfs_ref ref, bool clear, bool keep_size, uint64_t offset,
+		 uint64_t length, struct cfs_attr *attr, struct cfs_err *err);
+/*
+ * The file is open here: should it have lost its last name, its content stays for an hour. To be repeated more often than
+ * that; CFS_LATER suits it.
+ */
+int cfs_hold(struct cfs *c, struct cfs_ref ref, enum cfs_how how, struct cfs_err *err);
 /* Server-side `cp` of one file: dir/name becomes a copy of src at once, as put does it. flags: enum cfs_put_flags. */
 int cfs_copy_file(struct cfs *c, const struct cfs_attr *src, struct cfs_ref dir, const char *name,
 		  unsigned flags, struct cfs_attr *out, struct cfs_err *err);
@@ -277,6 +305,11 @@ ssize_t cfs_file_pread(struct cfs_file *f, void *buf, size_t size, uint64_t offs
  */
 ssize_t cfs_file_pwrite(struct cfs_file *f, const void *buf, size_t size, uint64_t offset,
 			struct cfs_err *err);
+/*
+ * The same at the end of the file, wherever that is when the server gets to it: what others append meanwhile stands before
+ * or behind, and each call's bytes (up to a blob of them) stay together.
+ */
+ssize_t cfs_file_append(struct cfs_file *f, const void *buf, size_t size, struct cfs_err *err);
 /* Everything written is visible to everybody (close of the mount). attr may be NULL. */
 int cfs_file_flush(struct cfs_file *f, struct cfs_attr *attr, struct cfs_err *err);
 /* And on stable storage (fsync). */

@@ -165,6 +165,34 @@ cfs_copy_range(struct cfs *c, struct cfs_ref src, uint64_t src_offset, uint64_t 
 	return rc;
 }
 
+int
+cfs_allocate(struct cfs *c, struct cfs_ref ref, bool clear, bool keep_size, uint64_t offset,
+	     uint64_t length, struct cfs_attr *attr, struct cfs_err *err)
+{
+	struct m_allocate_req req = {
+	    .ino = ref.ino,
+	    .gen = ref.gen,
+	    .flags = (keep_size ? 1u : 0u) | (clear ? 2u : 0u),
+	    .offset = offset,
+	    .length = length,
+	};
+	int rc = files_send(c, ref, err);
+
+	if (rc < 0)
+		return rc;
+	rc = run_attr_change(c, OP_ALLOCATE, &req, CFS_VISIBLE, attr, err);
+	files_forget_attr(c, ref);
+	return rc;
+}
+
+int
+cfs_hold(struct cfs *c, struct cfs_ref ref, enum cfs_how how, struct cfs_err *err)
+{
+	struct m_hold_req req = {.ino = ref.ino, .gen = ref.gen};
+
+	return run_change(c, OP_HOLD, &req, how, NULL, err);
+}
+
 static int
 link_copy(struct cfs *c, const struct cfs_attr *src, struct cfs_ref copy, uint64_t size,
 	  struct cfs_ref dir, const char *name, unsigned flags, struct cfs_attr *out,

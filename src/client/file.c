@@ -120,7 +120,8 @@ cfs_file_truncate(struct cfs_file *f, uint64_t size, struct cfs_err *err)
 
 	(void)err;
 	pthread_mutex_lock(&f->write_lock);
-	if (f->gather_len > 0 && f->gather_offset + f->gather_len > size)
+	/* What is appended comes behind the cut, wherever that was. */
+	if (f->gather_len > 0 && !f->appending && f->gather_offset + f->gather_len > size)
 		f->gather_len = f->gather_offset < size ? (size_t)(size - f->gather_offset) : 0;
 	pthread_mutex_lock(&c->lock);
 	f->gathered = f->gather_len > 0;

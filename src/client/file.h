@@ -53,6 +53,7 @@ struct cfs_file {
 	pthread_mutex_t write_lock;
 	unsigned char *gather; /* contiguous bytes that were not sent */
 	bool filled; /* the gathered bytes before were a whole blob: the program goes on writing */
+	bool appending; /* the gathered bytes go to the end of the file, which the server knows */
 	size_t gather_len, gather_cap;
 	uint64_t gather_offset;
 

@@ -15,6 +15,9 @@
 
 #define GATHER_MIN 65536u
 
+/* Flag of WRITE. */
+#define WRITE_APPEND 1u
+
 /* ---- answers; locked, in whatever thread leads */
 
 static void
@@ -38,6 +41,9 @@ write_answered(struct call *k)
 	}
 	note_error(f, k);
 	f->writes--;
+	/* With all answered the server's word on the size counts: others may have appended too. */
+	if (f->has_attr && f->writes == 0 && !f->gathered)
+		f->size = f->attr.size;
 	call_free_locked(k);
 	if (c->file_watchers > 0)
 		conn_wake_all(c);
@@ -146,13 +152,15 @@ static int
 start_write(struct cfs_file *f, struct call *k, size_t len, struct cfs_err *err)
 {
 	struct cfs *c = f->c;
-	uint64_t end = f->gather_offset + len;
+	/* Where appended bytes went is known when they are answered. */
+	uint64_t from = f->appending ? 0 : f->gather_offset;
+	uint64_t end = f->appending ? UINT64_MAX : from + len;
 	int rc;
 
 	k->owner = f;
 	k->done = write_answered;
 	pthread_mutex_lock(&c->lock);
-	f->busy_from = f->writes > 0 ? min_u64(f->busy_from, f->gather_offset) : f->gather_offset;
+	f->busy_from = f->writes > 0 ? min_u64(f->busy_from, from) : from;
 	f->busy_to = f->writes > 0 ? max_u64(f->busy_to, end) : end;
 	f->writes++;
 	f->gathered = false;
@@ -172,7 +180,12 @@ file_send_gathered(struct cfs_file *f, bool durable, struct cfs_err *err)
 	struct cfs *c = f->c;
 	size_t len = f->gather_len;
 	struct m_write_piece piece = {.length = (uint32_t)len, .kind = 1};
-	struct m_write_req req = {.ino = f->ref.ino, .gen = f->ref.gen, .offset = f->gather_offset};
+	struct m_write_req req = {
+	    .ino = f->ref.ino,
+	    .gen = f->ref.gen,
+	    .offset = f->appending ? 0 : f->gather_offset,
+	    .flags = f->appending ? WRITE_APPEND : 0,
+	};
 	struct buf pieces = BUF_INIT;
 	struct outblob *blob = NULL;
 	struct call *k = NULL;
@@ -269,10 +282,12 @@ gather_some(struct cfs_file *f, const unsigned char *p, size_t size, uint64_t of
 {
 	size_t at, n;
 
-	if (f->gather_len == 0)
+	if (f->gather_len == 0) {
 		f->gather_offset = offset;
-	if (offset < f->gather_offset || offset > f->gather_offset + f->gather_len ||
-	    offset >= blob_end(f->c, f->gather_offset))
+		f->appending = false;
+	}
+	if (f->appending || offset < f->gather_offset ||
+	    offset > f->gather_offset + f->gather_len || offset >= blob_end(f->c, f->gather_offset))
 		return 0;
 	n = (size_t)min_u64(size, blob_end(f->c, f->gather_offset) - offset);
 	at = (size_t)(offset - f->gather_offset);
@@ -346,6 +361,55 @@ cfs_file_pwrite(struct cfs_file *f, const void *buf, size_t size, uint64_t offse
 	return rc < 0 ? rc : (ssize_t)size;
 }
 
+/* Appended bytes of one call are sent together, as far as a blob goes. */
+static int
+append_all(struct cfs_file *f, const unsigned char *p, size_t size, struct cfs_err *err)
+{
+	size_t max = f->c->who.max_blob;
+	int rc = 0;
+
+	if (f->gather_len > 0 && (!f->appending || f->gather_len + size > max))
+		rc = file_send_gathered(f, false, err);
+	while (rc == 0 && size > 0) {
+		size_t n = min_size(size, max - f->gather_len);
+
+		if (grow_gather(f, f->gather_len + n) < 0)
+			return err_code(err, CFS_ENOMEM);
+		f->appending = true;
+		memcpy(f->gather + f->gather_len, p, n);
+		f->gather_len += n;
+		p += n;
+		size -= n;
+		if (f->gather_len == max)
+			rc = file_send_gathered(f, false, err);
+	}
+	return rc;
+}
+
+ssize_t
+cfs_file_append(struct cfs_file *f, const void *buf, size_t size, struct cfs_err *err)
+{
+	struct cfs *c = f->c;
+	int rc = take_error(f, err);
+
+	if (rc < 0)
+		return rc;
+	if (!f->writable)
+		return err_code(err, CFS_EDENIED);
+	pthread_mutex_lock(&f->write_lock);
+	pthread_mutex_lock(&c->lock);
+	f->size += size;
+	pthread_mutex_unlock(&c->lock);
+	rc = append_all(f, buf, size, err);
+	pthread_mutex_lock(&c->lock);
+	f->gathered = f->gather_len > 0;
+	f->has_attr = false;
+	file_drop_segments(f);
+	pthread_mutex_unlock(&c->lock);
+	pthread_mutex_unlock(&f->write_lock);
+	return rc < 0 ? rc : (ssize_t)size;
+}
+
 static bool
 no_writes(void *arg)
 {
@@ -384,7 +448,7 @@ file_read_gathered(struct cfs_file *f, void *buf, size_t size, uint64_t offset)
 	bool inside;
 
 	pthread_mutex_lock(&f->write_lock);
-	inside = f->gather_len > 0 && offset >= f->gather_offset &&
+	inside = f->gather_len > 0 && !f->appending && offset >= f->gather_offset &&
 		 offset + size <= f->gather_offset + f->gather_len;
 	if (inside)
 		memcpy(buf, f->gather + (offset - f->gather_offset), size);

@@ -145,6 +145,19 @@ cfs_readlink(struct cfs *c, struct cfs_ref ref, char buf[4096], struct cfs_err *
 }
 
 int
+cfs_seek(struct cfs *c, struct cfs_ref ref, uint64_t offset, bool hole, uint64_t *offset_out,
+	 struct cfs_err *err)
+{
+	struct m_seek_req req = {.ino = ref.ino, .gen = ref.gen, .offset = offset, .hole = hole};
+	struct m_seek_rep rep;
+	int rc = call_simple(c, OP_SEEK, &req, &rep, err);
+
+	if (rc == 0)
+		*offset_out = rep.offset;
+	return rc;
+}
+
+int
 cfs_statfs(struct cfs *c, struct cfs_space *out, struct cfs_err *err)
 {
 	struct m_empty req = {0};

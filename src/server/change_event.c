@@ -95,6 +95,9 @@ draft_event(struct draft *d, unsigned op, struct cfs_err *err)
 		about(d, &rep->copy_rep.attr, rep->copy_rep.copied);
 		return at_inode(d, &rep->copy_rep.attr, err);
 	case OP_SETATTR:
+	case OP_SETXATTR:
+	case OP_REMOVEXATTR:
+	case OP_ALLOCATE:
 		about(d, &rep->attr_rep.attr, 0);
 		return at_inode(d, &rep->attr_rep.attr, err);
 	case OP_UNLINK:

@@ -253,3 +253,26 @@ handle_SYNC(struct session *s, struct call *c, struct cfs_err *err)
 	(void)err;
 	return 0;
 }
+
+int
+handle_ALLOCATE(struct session *s, struct call *c, struct cfs_err *err)
+{
+	const struct m_allocate_req *req = &c->req->allocate_req;
+	struct inode_attr attr;
+	int rc = content_allocate(
+	    s->store, &s->cred, (struct inode_ref){.ino = req->ino, .gen = req->gen},
+	    (req->flags & 2) != 0, (req->flags & 1) != 0, req->offset, req->length, &attr, err);
+
+	if (rc == 0)
+		convert_attr(&attr, &c->rep->attr_rep.attr);
+	return rc;
+}
+
+int
+handle_HOLD(struct session *s, struct call *c, struct cfs_err *err)
+{
+	const struct m_hold_req *req = &c->req->hold_req;
+
+	return content_hold(s->store, &s->cred,
+			    (struct inode_ref){.ino = req->ino, .gen = req->gen}, err);
+}

@@ -178,3 +178,13 @@ handle_STATFS(struct session *s, struct call *c, struct cfs_err *err)
 	};
 	return 0;
 }
+
+int
+handle_SEEK(struct session *s, struct call *c, struct cfs_err *err)
+{
+	const struct m_seek_req *req = &c->req->seek_req;
+
+	return content_seek(s->store, &s->cred,
+			    (struct inode_ref){.ino = req->ino, .gen = req->gen}, req->offset,
+			    req->hole != 0, &c->rep->seek_rep.offset, err);
+}

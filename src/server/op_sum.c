@@ -221,6 +221,15 @@ sum_of_one_piece(struct session *s, struct inode_ref ref, struct m_sum_rep *rep,
 	return rc;
 }
 
+int
+sum_known(struct session *s, struct inode_ref ref, struct m_sum_rep *rep, struct cfs_err *err)
+{
+	int rc =
+	    content_sum_get(s->store, &s->cred, ref, &rep->hash, &rep->version, &rep->size, err);
+
+	return rc == 0 ? sum_of_one_piece(s, ref, rep, err) : rc;
+}
+
 static int
 submit(struct session *s, const struct call *c, struct inode_ref ref, struct cfs_err *err)
 {
@@ -253,9 +262,7 @@ handle_SUM(struct session *s, struct call *c, struct cfs_err *err)
 	struct m_sum_rep *rep = &c->rep->sum_rep;
 	int rc;
 
-	rc = content_sum_get(s->store, &s->cred, ref, &rep->hash, &rep->version, &rep->size, err);
-	if (rc == 0)
-		rc = sum_of_one_piece(s, ref, rep, err);
+	rc = sum_known(s, ref, rep, err);
 	if (rc == 0)
 		return submit(s, c, ref, err);
 	return rc < 0 ? rc : 0;

@@ -8,6 +8,9 @@
 
 void sums_fini(struct session *s);
 
+/* The sum where no byte must be read for it: 1 and *rep, 0 if it is not known, or a code. */
+int sum_known(struct session *s, struct inode_ref ref, struct m_sum_rep *rep, struct cfs_err *err);
+
 /* Starts or goes on with the first one, if there is a buffer for it. */
 void sums_start(struct session *s);
 

@@ -117,6 +117,7 @@ static int
 oldest(struct store *s, int64_t before, struct attic_row *out, struct cfs_err *err)
 {
 	static const struct db_sql sql = {"SELECT id, kind, ino FROM attic WHERE removed < ?1"
+					  " AND ino NOT IN (SELECT ino FROM hold)"
 					  " ORDER BY removed LIMIT 1"};
 	struct db_stmt *st = db_use(s->db, &sql, err);
 

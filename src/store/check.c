@@ -70,6 +70,11 @@ static const struct rule rules[] = {
     {{"SELECT i.ino, i.stored FROM inode i WHERE i.stored <> (SELECT COALESCE(sum(e.len), 0)"
       " FROM extent e WHERE e.ino = i.ino)"},
      "inode %llu: its extents cover another number of bytes than %llu"},
+    {{"SELECT i.ino, i.xattrs FROM inode i LEFT JOIN (SELECT ino, sum(length(name) + length(value))"
+      " AS bytes FROM xattr GROUP BY ino) x ON x.ino = i.ino WHERE i.xattrs <> COALESCE(x.bytes, 0)"},
+     "inode %llu: its attributes have another number of bytes than %llu"},
+    {{"SELECT ino, 0 FROM xattr WHERE ino NOT IN (SELECT ino FROM inode)"},
+     "attributes of inode %llu, which is not there (%llu)"},
     {{"SELECT e.ino, e.off FROM extent e LEFT JOIN blob b ON b.id = e.blob WHERE e.kind = 2 AND"
       " (b.id IS NULL OR b.state <> 1 OR e.blob_off < 0 OR e.blob_off + e.len > b.length)"},
      "inode %llu: the blob of the extent at %llu is not live or too short"},
@@ -88,8 +93,9 @@ static const struct rule rules[] = {
       " ON c.owner = p.id WHERE COALESCE(u.files, 0) <> COALESCE(c.files, 0)"},
      "user %llu: another number of inodes than %llu"},
     {{"SELECT p.id, COALESCE(u.bytes, 0) FROM person p LEFT JOIN usage u ON u.person = p.id"
-      " LEFT JOIN (SELECT owner, sum(size) AS bytes FROM inode WHERE nlink > 0 AND type = 1"
-      " GROUP BY owner) c ON c.owner = p.id WHERE COALESCE(u.bytes, 0) <> COALESCE(c.bytes, 0)"},
+      " LEFT JOIN (SELECT owner, sum(xattrs + CASE type WHEN 1 THEN size ELSE 0 END) AS bytes"
+      " FROM inode WHERE nlink > 0 GROUP BY owner) c ON c.owner = p.id"
+      " WHERE COALESCE(u.bytes, 0) <> COALESCE(c.bytes, 0)"},
      "user %llu: another number of bytes than %llu"},
     {{"SELECT i.ino, (SELECT value FROM counter WHERE name = 'number') AS next FROM inode i"
       " WHERE i.ino >= next UNION ALL SELECT r.first, (SELECT value FROM counter"

@@ -116,6 +116,25 @@ struct content_plan {
 };
 
 /*
+ * The first byte at or behind offset that an extent covers, or that none does (hole); the end of the file counts as a
+ * hole. CFS_ENXIO: there is none, or offset is not before the end.
+ */
+int content_seek(struct store *s, const struct cred *cred, struct inode_ref ref, uint64_t offset,
+		 bool hole, uint64_t *offset_out, struct cfs_err *err);
+
+/*
+ * change. clear: the range becomes a hole. The file grows to the range's end unless keep_size. Room is not reserved: there is
+ * no place that later bytes would go to.
+ */
+int content_allocate(struct store *s, const struct cred *cred, struct inode_ref ref, bool clear,
+		     bool keep_size, uint64_t offset, uint64_t length, struct inode_attr *out,
+		     struct cfs_err *err);
+
+/* change. Somebody has the file open: if it has no name any more the keeper leaves it alone for the next hour. */
+int content_hold(struct store *s, const struct cred *cred, struct inode_ref ref,
+		 struct cfs_err *err);
+
+/*
  * What must be read to answer `length` bytes from offset: one consistent look at the metadata, no blob is touched.
  * whole_extents ends the answer at an extent's end instead of cutting one (but always gives at least one part). Short
  * otherwise only at the end of file, or where more parts would be needed than one plan has (some 1,000). version != 0: CFS_ECONFLICT if it is another now. Free with content_plan_free().

@@ -109,6 +109,10 @@ make_inode(struct store *s, const struct cred *cred, struct put *p, struct cfs_e
 				  .uploader = cred->user};
 	inherit(p);
 	bind_name(p);
+	if (p->replaces)
+		rc = xattr_inherit(s, &p->in, &p->old, err);
+	if (rc != 0)
+		return rc;
 	rc = inode_insert(s, &p->in, (struct bytes_view){NULL, 0}, err);
 	if (rc == 0)
 		rc = extents_place(s, in->owner, in->ino, 0, a->pieces, a->piece_count, &added,
@@ -151,7 +155,8 @@ name_inode(struct store *s, const struct cred *cred, struct put *p, struct cfs_e
 		p->in.a.mode = a->mode & MODE_BITS;
 	inherit(p);
 	bind_name(p);
-	return inode_update(s, &p->in, &before, err);
+	rc = p->replaces ? xattr_inherit(s, &p->in, &p->old, err) : 0;
+	return rc == 0 ? inode_update(s, &p->in, &before, err) : rc;
 }
 
 /* The entry keeps its number, so that a listing under way sees the name once. */

@@ -174,13 +174,15 @@ int events_expire(struct store *s, unsigned max, unsigned *count_out, struct cfs
 struct inode {
 	struct inode_attr a;
 	uint64_t parent, dent; /* one of its names; 0 for none */
+	uint64_t xattrs;       /* bytes of its extended attributes, names and values */
 };
 
 /* Columns in the order that inode_from_row() takes them, of a table or alias i. */
 #define INODE_COLUMNS                                                                              \
 	"i.ino, i.gen, i.type, i.mode, i.nlink, i.uid, i.gid, i.size, i.stored, i.version, "       \
-	"i.atime, i.mtime, i.ctime, i.btime, i.owner, i.uploader, i.rdev, i.parent, i.dent"
-#define INODE_COLUMN_COUNT 19
+	"i.atime, i.mtime, i.ctime, i.btime, i.owner, i.uploader, i.rdev, i.parent, i.dent, "      \
+	"i.xattrs"
+#define INODE_COLUMN_COUNT 20
 
 void inode_from_row(struct db_stmt *st, int first_column, struct inode *out);
 
@@ -209,11 +211,20 @@ int inode_writable(struct store *s, const struct cred *cred, const struct inode 
 		   bool *unnamed_out, struct cfs_err *err);
 /* change. Forgets the stored sum: the content is another. */
 int inode_clear_sum(struct store *s, uint64_t ino, struct cfs_err *err);
-/* change. Removes the row and its extents. It has no name any more. */
+/* change. Removes the row, its extents and attributes. It has no name any more. */
 int inode_delete(struct store *s, uint64_t ino, struct cfs_err *err);
+/* change. Removes an empty directory, whose name is gone already, out of the usage too. */
+int inode_delete_dir(struct store *s, const struct inode *in, struct cfs_err *err);
 /* change. A directory's counts and times after an entry came (+1), went (-1) or changed (0), and a subdirectory so too. */
 int inode_touch_dir(struct store *s, uint64_t dir, int entries, int subdirs, int64_t now,
 		    struct cfs_err *err);
+
+/* ---- xattr.c -------------------------------------------------------------------------------------------------------------- */
+
+/* change. An inode without attributes of its own gets copies of another's; its row is the caller's to write. */
+int xattr_inherit(struct store *s, struct inode *in, const struct inode *from, struct cfs_err *err);
+/* change. */
+int xattr_drop(struct store *s, uint64_t ino, struct cfs_err *err);
 
 /* ---- dentry.c ----------------------------------------------------------------------------------------------------------------- */
 

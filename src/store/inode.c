@@ -25,6 +25,7 @@ inode_from_row(struct db_stmt *st, int c, struct inode *out)
 	a->rdev = db_col_u64(st, c + 16);
 	out->parent = db_col_u64(st, c + 17);
 	out->dent = db_col_u64(st, c + 18);
+	out->xattrs = db_col_u64(st, c + 19);
 }
 
 int
@@ -112,7 +113,7 @@ inode_get_own_dir(struct store *s, const struct cred *cred, struct inode_ref ref
 static int
 count_usage(struct store *s, const struct inode *in, int sign, struct cfs_err *err)
 {
-	int64_t bytes = in->a.type == INODE_FILE ? (int64_t)in->a.size : 0;
+	int64_t bytes = (int64_t)in->xattrs + (in->a.type == INODE_FILE ? (int64_t)in->a.size : 0);
 
 	return in->a.nlink > 0 ? usage_add(s, in->a.owner, sign * bytes, sign, err) : 0;
 }
@@ -122,7 +123,7 @@ inode_insert(struct store *s, const struct inode *in, struct bytes_view target, 
 {
 	static const struct db_sql sql = {
 	    "INSERT INTO inode VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
-	    " ?15, ?16, ?17, ?18, ?19, NULL, NULL, ?20)"};
+	    " ?15, ?16, ?17, ?18, ?19, ?20, NULL, NULL, ?21)"};
 	const struct inode_attr *a = &in->a;
 	const uint64_t values[INODE_COLUMN_COUNT] = {
 	    a->ino,
@@ -144,6 +145,7 @@ inode_insert(struct store *s, const struct inode *in, struct bytes_view target, 
 	    a->rdev,
 	    in->parent,
 	    in->dent,
+	    in->xattrs,
 	};
 	struct db_stmt *st = db_use(s->db, &sql, err);
 
@@ -166,14 +168,14 @@ inode_update(struct store *s, const struct inode *in, const struct inode *old, s
 	static const struct db_sql sql = {
 	    "UPDATE inode SET mode = ?2, nlink = ?3, uid = ?4, gid = ?5, size = ?6, stored = ?7,"
 	    " version = ?8, atime = ?9, mtime = ?10, ctime = ?11, owner = ?12, uploader = ?13,"
-	    " parent = ?14, dent = ?15 WHERE ino = ?1"};
+	    " parent = ?14, dent = ?15, xattrs = ?16 WHERE ino = ?1"};
 	const struct inode_attr *a = &in->a;
-	int rc =
-	    sql_run(s, &sql,
-		    SQL_ARGS(a->ino, a->mode, a->nlink, a->uid, a->gid, a->size, a->stored,
-			     a->version, (uint64_t)a->atime_ns, (uint64_t)a->mtime_ns,
-			     (uint64_t)a->ctime_ns, a->owner, a->uploader, in->parent, in->dent),
-		    err);
+	int rc = sql_run(s, &sql,
+			 SQL_ARGS(a->ino, a->mode, a->nlink, a->uid, a->gid, a->size, a->stored,
+				  a->version, (uint64_t)a->atime_ns, (uint64_t)a->mtime_ns,
+				  (uint64_t)a->ctime_ns, a->owner, a->uploader, in->parent,
+				  in->dent, in->xattrs),
+			 err);
 
 	if (rc < 0)
 		return rc;
@@ -188,8 +190,18 @@ inode_delete(struct store *s, uint64_t ino, struct cfs_err *err)
 	int rc = extents_drop(s, ino, err);
 
 	if (rc == 0)
+		rc = xattr_drop(s, ino, err);
+	if (rc == 0)
 		rc = sql_run(s, &sql, SQL_ARGS(ino), err);
 	return rc < 0 ? rc : 0;
+}
+
+int
+inode_delete_dir(struct store *s, const struct inode *in, struct cfs_err *err)
+{
+	int rc = count_usage(s, in, -1, err);
+
+	return rc == 0 ? inode_delete(s, in->a.ino, err) : rc;
 }
 
 int

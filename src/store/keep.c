@@ -103,7 +103,8 @@ static int
 reap_orphans(struct store *s, unsigned *count_out, struct cfs_err *err)
 {
 	static const struct nameless list = {
-	    {"SELECT ino FROM orphan WHERE since < ?1 ORDER BY since LIMIT 1"},
+	    {"SELECT ino FROM orphan WHERE since < ?1 AND ino NOT IN (SELECT ino FROM hold)"
+	     " ORDER BY since LIMIT 1"},
 	    {"DELETE FROM orphan WHERE ino = ?1"},
 	    {"UPDATE orphan SET since = ?2 WHERE ino = ?1"},
 	};
@@ -133,6 +134,7 @@ expire_rows(struct store *s, unsigned *count_out, struct cfs_err *err)
 	    {{"DELETE FROM stream WHERE seen < ?1"}, STREAM_NS},
 	    {{"DELETE FROM invite WHERE expires < ?1"}, INVITE_NS},
 	    {{"DELETE FROM partial WHERE began < ?1"}, PARTIAL_NS},
+	    {{"DELETE FROM hold WHERE until < ?1"}, 0},
 	};
 	int rc = 0;
 

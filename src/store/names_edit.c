@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "store/impl.h"
 
@@ -57,6 +58,17 @@ new_inode(const struct store *s, const struct cred *cred, const struct create_ar
 	};
 }
 
+/* A setgid directory hands its group on, and the bit to directories (inode(7)). */
+static void
+inherit_group(struct inode *in, const struct inode *dir)
+{
+	if ((dir->a.mode & S_ISGID) == 0)
+		return;
+	in->a.gid = dir->a.gid;
+	if (in->a.type == INODE_DIR)
+		in->a.mode |= S_ISGID;
+}
+
 static int
 create_unnamed(struct store *s, const struct cred *cred, const struct create_args *a,
 	       struct inode_attr *out, struct cfs_err *err)
@@ -105,6 +117,7 @@ names_create(struct store *s, const struct cred *cred, const struct create_args 
 		return rc;
 	in = new_inode(s, cred, a);
 	in.a.owner = dir.a.owner;
+	inherit_group(&in, &dir);
 	in.a.nlink = a->type == INODE_DIR ? 2 : 1;
 	in.parent = dir.a.ino;
 	in.dent = in.a.ino;
@@ -122,17 +135,12 @@ static int
 remove_directory(struct store *s, const struct inode *in, const struct dentry *d,
 		 struct cfs_err *err)
 {
-	static const struct db_sql sql = {"DELETE FROM inode WHERE ino = ?1"};
 	int rc;
 
 	if (in->a.size != 0)
 		return err_code(err, CFS_ENOTEMPTY);
 	rc = dentry_delete(s, d, err);
-	if (rc == 0)
-		rc = usage_add(s, in->a.owner, 0, -1, err);
-	if (rc == 0)
-		rc = sql_run(s, &sql, SQL_ARGS(in->a.ino), err);
-	return rc < 0 ? rc : 0;
+	return rc == 0 ? inode_delete_dir(s, in, err) : rc;
 }
 
 int

@@ -93,18 +93,13 @@ check_move(struct store *s, const struct move *m, bool noreplace, bool exchange,
 static int
 replace_target(struct store *s, const struct cred *cred, struct move *m, struct cfs_err *err)
 {
-	static const struct db_sql sql = {"DELETE FROM inode WHERE ino = ?1"};
 	struct inode old = m->target;
 	int rc = dentry_delete(s, &m->to, err);
 
 	if (rc != 0)
 		return rc;
-	if (is_dir(&m->target)) {
-		rc = usage_add(s, old.a.owner, 0, -1, err);
-		if (rc == 0)
-			rc = sql_run(s, &sql, SQL_ARGS(old.a.ino), err);
-		return rc < 0 ? rc : 0;
-	}
+	if (is_dir(&m->target))
+		return inode_delete_dir(s, &old, err);
 	rc = dentry_detach(s, &m->target, &m->to, err);
 	if (rc == 0)
 		rc = attic_bury(s, cred, &m->target, &old, m->to_dir.a.ino, m->to_name,

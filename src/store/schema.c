@@ -14,7 +14,9 @@
  * inode: (parent, dent) is one of its names, so that a path can be told without an index over all dentries; the other
  *   names of a file with several stand in alias. sum is the SHA-256 of the content of sum_version.
  *   An inode with nlink 0 is in exactly one of unnamed, orphan and attic, unless it is a directory's (gone at once).
+ *   xattrs: bytes of its extended attributes, names and values.
  * dentry: id is the readdir cookie. It comes from the numbers of inodes: a new file's entry has the file's.
+ * hold: an inode without a name that somebody said lately to have open.
  * extent: kind 1 inline (data, crc), 2 a part of a blob. Extents of a file never overlap. A table with rowids: without
  *   them SQLite compares whole rows, and each step of a search would copy the inline bytes of the row that it looks at.
  * blob: state 0 reserved, 1 ready, 2 doomed. refs counts extents, over all users. idle_until: with refs 0, when the
@@ -27,7 +29,7 @@
  * event: numbers only grow (events.c gives them), so that the oldest are found without an index of times, which every
  *   change would pay for. counter 'events_gone': up to here events were removed (unseen receipts stay).
  * partial: what one device was sent of a version so far, for those that go on reading on another connection.
- * usage: live inodes of a user and the bytes of the files among them.
+ * usage: live inodes of a user, and the bytes of the files among them and of all their extended attributes.
  */
 static const char tables[] =
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
@@ -48,7 +50,7 @@ static const char tables[] =
     " atime INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL,"
     " btime INTEGER NOT NULL, owner INTEGER NOT NULL, uploader INTEGER NOT NULL,"
     " rdev INTEGER NOT NULL, parent INTEGER NOT NULL, dent INTEGER NOT NULL,"
-    " sum_version INTEGER, sum BLOB, target BLOB);"
+    " xattrs INTEGER NOT NULL, sum_version INTEGER, sum BLOB, target BLOB);"
     "CREATE TABLE dentry (parent INTEGER NOT NULL, id INTEGER NOT NULL, ino INTEGER NOT NULL,"
     " name BLOB NOT NULL, PRIMARY KEY (parent, id)) WITHOUT ROWID;"
     "CREATE UNIQUE INDEX dentry_name ON dentry (parent, name);"
@@ -65,6 +67,10 @@ static const char tables[] =
     "CREATE INDEX attic_removed ON attic (removed, kind, size);"
     "CREATE INDEX attic_dir ON attic (owner, dir);"
     "CREATE INDEX attic_ino ON attic (ino);"
+
+    "CREATE TABLE xattr (ino INTEGER NOT NULL, name BLOB NOT NULL, value BLOB NOT NULL,"
+    " PRIMARY KEY (ino, name));"
+    "CREATE TABLE hold (ino INTEGER PRIMARY KEY, until INTEGER NOT NULL);"
 
     "CREATE TABLE extent (ino INTEGER NOT NULL, off INTEGER NOT NULL, len INTEGER NOT NULL,"
     " kind INTEGER NOT NULL, blob BLOB, blob_off INTEGER NOT NULL, crc INTEGER NOT NULL,"
@@ -130,7 +136,7 @@ first_rows(struct db *db, struct cfs_err *err)
 	    "INSERT INTO counter (name, value) VALUES ('number', ?1)"};
 	static const struct db_sql root_sql = {
 	    "INSERT INTO inode VALUES (?1, 1, 2, 493, 2, 0, 0, 0, 0, 1, ?2, ?2, ?2, ?2,"
-	    " 0, 0, 0, 0, 0, NULL, NULL, NULL)"};
+	    " 0, 0, 0, 0, 0, 0, NULL, NULL, NULL)"};
 	struct db_stmt *st = db_use(db, &counter_sql, err);
 
 	db_bind_i64(st, 1, FIRST_NUMBER);

@@ -177,14 +177,15 @@ END
 import ctypes, errno, os, sys
 fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
 libc = ctypes.CDLL(None, use_errno=True)
-assert libc.fallocate(fd, 1, ctypes.c_long(0), ctypes.c_long(4096)) == -1
-assert ctypes.get_errno() == errno.EOPNOTSUPP
-for call in (lambda: os.setxattr(sys.argv[1], "user.x", b"y"), lambda: os.getxattr(sys.argv[1], "user.x")):
+for mode in (8, 32): # FALLOC_FL_COLLAPSE_RANGE, FALLOC_FL_INSERT_RANGE
+    assert libc.fallocate(fd, mode, ctypes.c_long(0), ctypes.c_long(4096)) == -1
+    assert ctypes.get_errno() == errno.EOPNOTSUPP
+for call in (lambda: os.setxattr(sys.argv[1], "trusted.x", b"y"), lambda: os.getxattr(sys.argv[1], "trusted.x")):
     try:
         call()
         assert False
     except OSError as e:
-        assert e.errno in (errno.ENOTSUP, errno.ENODATA)
+        assert e.errno in (errno.ENOTSUP, errno.ENODATA), e
 END
 }
 

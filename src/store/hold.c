@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "store/impl.h"
+
+/*
+ * Files without a name that somebody has open. Whoever has says so now and then, and the keeper spares what was held
+ * lately; who is gone says nothing, and needs nobody to clean up behind him.
+ */
+
+#define HOLD_NS (3600 * NS_PER_S)
+
+int
+content_hold(struct store *s, const struct cred *cred, struct inode_ref ref, struct cfs_err *err)
+{
+	static const struct db_sql sql = {"INSERT INTO hold (ino, until) VALUES (?1, ?2)"
+					  " ON CONFLICT (ino) DO UPDATE SET until = ?2"};
+	struct inode in;
+	int rc = store_need_txn(s, err);
+
+	if (rc == 0)
+		rc = inode_get(s, cred, ref, &in, err);
+	/* What has a name needs no help. */
+	if (rc != 0 || in.a.nlink > 0)
+		return rc;
+	rc = sql_run(s, &sql, SQL_ARGS(in.a.ino, (uint64_t)(store_now(s) + HOLD_NS)), err);
+	return rc < 0 ? rc : 0;
+}

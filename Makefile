@@ -72,6 +72,7 @@ src_mount := $(wildcard fuse/*.c)
 src_proxy := $(wildcard tests/lib/proxy/*.c)
 src_crash := $(wildcard tests/fault/crash/*.c)
 src_posix := $(wildcard tests/mount/posix/*.c)
+src_random := $(wildcard tests/mount/random/*.c)
 src_daemon := $(wildcard src/server/main.c)
 src_testlib := $(filter-out tests/unit/test_% tests/contract/test_%,\
 	$(wildcard tests/lib/*.c tests/unit/*.c tests/contract/*.c))
@@ -89,13 +90,13 @@ UNIT := $(call test_programs,unit,test_*.c) $(call test_programs,contract,test_*
 HELPERS := $(call test_programs,bench,*.c) $(call test_programs,fault,*.c)
 PROXY := $(B)/tests/proxy
 CRASH := $(B)/tests/crash $(B)/tests/record.so
-POSIX := $(B)/tests/posix
+ON_FILES := $(B)/tests/posix $(B)/tests/random
 FUZZERS := $(call test_programs,fuzz,fuzz_*.c)
 BATS := $(wildcard tests/cli/*.bats tests/mount/*.bats tests/fault/*.bats)
 LINT_FAST := tests/lint/layers tests/lint/headers tests/lint/shape tests/lint/protocol-manual tests/lint/settings tests/lint/manuals
 
 all: $(PROGRAMS) $(call archives,$(MODULES))
-tests: $(UNIT) $(HELPERS) $(PROXY) $(CRASH) $(POSIX)
+tests: $(UNIT) $(HELPERS) $(PROXY) $(CRASH) $(ON_FILES)
 
 # $(call link,packages): the objects and archives of the prerequisites, then the system's libraries.
 define link
@@ -121,7 +122,9 @@ $(UNIT) $(HELPERS): $(B)/tests/%: $(B)/tests/%.o $(call archives,testlib cli adm
 	$(call link,cmocka readline $(SERVER_PKGS))
 $(PROXY): $(call objects,proxy)
 	$(call link)
-$(POSIX): $(call objects,posix)
+$(B)/tests/posix: $(call objects,posix)
+$(B)/tests/random: $(call objects,random)
+$(ON_FILES):
 	$(call link)
 $(B)/tests/crash: $(call objects,crash) $(call archives,store base)
 	$(call link,openssl sqlite3 libsodium inih)

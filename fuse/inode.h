@@ -33,6 +33,7 @@ struct inode {
 	uint64_t attr_ns;
 	uint64_t searched_ns, search_from_ns; /* of a directory, see lookup_by_listing() */
 
+	atomic_bool held;     /* without a name: the server was told that it is open */
 	atomic_bool gone;     /* a directory that the server knows no more; was told once */
 	atomic_uint changing; /* own changes under way */
 	atomic_bool dirty;    /* written, and perhaps not at the server yet */
@@ -68,6 +69,8 @@ struct inode *inode_get(struct inodes *t, uint64_t id);
 /* The entry for an inode, made if need be; NULL without memory. */
 struct inode *inode_obtain(struct inodes *t, struct cfs_ref ref);
 void inode_put(struct inodes *t, struct inode *i);
+/* Calls each() with the inodes that are open, one after the other and without a lock. */
+void inodes_each_open(struct inodes *t, void (*each)(void *arg, struct inode *i), void *arg);
 /* What a call to the server needs: number and generation; generation 0 (STALE there) if the kernel was never given it. */
 struct cfs_ref inode_ref(struct inodes *t, uint64_t id);
 

@@ -206,6 +206,56 @@ inode_put(struct inodes *t, struct inode *i)
 	}
 }
 
+/* Those that handles or threads hold, each held once more; the caller frees the array. */
+static struct inode **
+hold_used(struct inodes *t, size_t *count_out)
+{
+	struct inode **used = NULL;
+	size_t n = 0, cap = 0;
+
+	pthread_mutex_lock(&t->lock);
+	for (size_t b = 0; b < t->n_buckets; b++) {
+		for (struct inode *i = t->buckets[b]; i != NULL; i = i->next) {
+			if (i->refs > 0 && n == cap) {
+				struct inode **more = realloc(used, (cap * 2 + 16) * sizeof(*used));
+
+				if (more == NULL) {
+					break;
+				}
+				used = more;
+				cap = cap * 2 + 16;
+			}
+			if (i->refs > 0) {
+				i->refs++;
+				used[n++] = i;
+			}
+		}
+	}
+	pthread_mutex_unlock(&t->lock);
+	*count_out = n;
+	return used;
+}
+
+void
+inodes_each_open(struct inodes *t, void (*each)(void *arg, struct inode *i), void *arg)
+{
+	size_t n = 0;
+	struct inode **used = hold_used(t, &n);
+
+	for (size_t k = 0; k < n; k++) {
+		bool open;
+
+		pthread_mutex_lock(&used[k]->lock);
+		open = used[k]->opens > 0;
+		pthread_mutex_unlock(&used[k]->lock);
+		if (open) {
+			each(arg, used[k]);
+		}
+		inode_put(t, used[k]);
+	}
+	free(used);
+}
+
 struct cfs_ref
 inode_ref(struct inodes *t, uint64_t id)
 {

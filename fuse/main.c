@@ -279,7 +279,9 @@ serve(struct mount *m, struct options *o, int parent_fd, struct cfs_err *err)
 			/* Stays where it is; that only keeps a directory busy. */
 		}
 		tell_parent(parent_fd, 0);
+		holder_init(&m->holder, m);
 		rc = loop(s, err);
+		holder_fini(&m->holder);
 		fuse_session_unmount(s);
 	}
 	ending.session = NULL;

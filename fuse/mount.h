@@ -22,6 +22,7 @@
 
 #include "ahead.h"
 #include "client/cfs.h"
+#include "holder.h"
 #include "inode.h"
 #include "listing.h"
 
@@ -40,6 +41,7 @@ struct mount {
 	struct inodes inodes;
 	struct listings listings;
 	struct ahead ahead;
+	struct holder holder;
 };
 
 struct mount *mount_of(fuse_req_t req);

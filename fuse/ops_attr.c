@@ -71,9 +71,9 @@ was_directory(struct inode *i, struct cfs_attr *out)
 	return was;
 }
 
-int
-inode_look(struct mount *m, struct inode *i, bool remembered, struct cfs_attr *out,
-	   uint64_t *asked_ns_out)
+static int
+look(struct mount *m, struct inode *i, bool remembered, struct cfs_attr *out,
+     uint64_t *asked_ns_out)
 {
 	uint64_t size = UINT64_MAX;
 	int rc;
@@ -93,6 +93,18 @@ inode_look(struct mount *m, struct inode *i, bool remembered, struct cfs_attr *o
 		out->size = size;
 	} else if (rc == 0) {
 		inode_note(i, out, *asked_ns_out);
+	}
+	return rc;
+}
+
+int
+inode_look(struct mount *m, struct inode *i, bool remembered, struct cfs_attr *out,
+	   uint64_t *asked_ns_out)
+{
+	int rc = look(m, i, remembered, out, asked_ns_out);
+
+	if (rc == 0 && out->nlink == 0 && out->type == CFS_FILE) {
+		holder_note(m, i);
 	}
 	return rc;
 }

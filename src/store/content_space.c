@@ -96,10 +96,15 @@ content_allocate(struct store *s, const struct cred *cred, struct inode_ref ref,
 	in.a.stored -= freed;
 	if (!keep_size)
 		in.a.size = max_u64(in.a.size, end);
-	/* What changes no byte is no new version. */
-	if (rc != 0 || (freed == 0 && in.a.size == old.a.size))
+	if (rc != 0)
 		return rc;
-	rc = content_changed(s, cred, &in, &old, unnamed, 0, err);
+	if (freed > 0 || in.a.size != old.a.size) {
+		rc = content_changed(s, cred, &in, &old, unnamed, 0, err);
+	} else {
+		/* What changes no byte is no new version; the times change as on a local disk. */
+		in.a.mtime_ns = in.a.ctime_ns = store_now(s);
+		rc = inode_update(s, &in, &old, err);
+	}
 	*out = in.a;
 	return rc;
 }

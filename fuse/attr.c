@@ -53,8 +53,8 @@ attr_to_stat(const struct mount *m, const struct cfs_attr *a, struct stat *st)
 	memset(st, 0, sizeof *st);
 	st->st_ino = inode_id(&m->inodes, a->ref.ino);
 	st->st_mode = type_bits(a->type) | (a->mode & 07777);
-	if (!m->stored_ids && !attr_is_own(m, a)) {
-		st->st_mode &= ~(mode_t)0222;
+	if (!m->stored_ids) {
+		st->st_mode &= ~(m->umask | (attr_is_own(m, a) ? 0 : (mode_t)0222));
 	}
 	st->st_nlink = a->nlink;
 	st->st_uid = m->stored_ids ? a->uid : m->uid;

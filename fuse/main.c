@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -147,8 +148,25 @@ connect_server(struct mount *m, const struct options *o, struct cfs_err *err)
 	return rc == 0 ? find_top(m, o, path, err) : rc;
 }
 
+/* What cannot be read counts as empty: mounting will tell. */
+static bool
+is_empty(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	bool empty = true;
+
+	while (d != NULL && empty && (e = readdir(d)) != NULL) {
+		empty = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
+	}
+	if (d != NULL) {
+		closedir(d);
+	}
+	return empty;
+}
+
 static int
-check_directory(const char *dir, struct cfs_err *err)
+check_directory(const char *dir, bool non_empty, struct cfs_err *err)
 {
 	struct stat st;
 
@@ -164,6 +182,13 @@ check_directory(const char *dir, struct cfs_err *err)
 	if (unmount_is_mounted(dir)) {
 		return err_set(err, CFS_EEXIST,
 			       "%s: CFS is mounted there; 'cfs-mount -u %s' ends it", dir, dir);
+	}
+	if (!non_empty && !is_empty(dir)) {
+		return err_set(
+		    err, CFS_ENOTEMPTY,
+		    "%s: not empty; what is in it could not be seen (-o nonempty mounts all "
+		    "the same)",
+		    dir);
 	}
 	if (access("/dev/fuse", R_OK | W_OK) != 0) {
 		return err_set(err, CFS_EFAIL,
@@ -302,6 +327,7 @@ run(struct options *o, int parent_fd)
 	    .attr_timeout = o->attr_timeout,
 	    .entry_timeout = o->entry_timeout,
 	    .negative_timeout = o->negative_timeout,
+	    .umask = (mode_t)o->umask,
 	    .read_only = o->read_only,
 	    .stored_ids = o->stored_ids,
 	};
@@ -358,7 +384,7 @@ main(int argc, char **argv)
 	if (rc == 0 && o.unmount) {
 		rc = unmount_dir(o.dir, &err);
 	} else if (rc == 0) {
-		rc = check_directory(o.dir, &err);
+		rc = check_directory(o.dir, o.non_empty, &err);
 		if (rc == 0 && !o.fake) {
 			code = o.foreground || o.debug ? run(&o, -1) : run_in_background(&o);
 		}

@@ -33,6 +33,7 @@ struct mount {
 	struct cfs_ref top;
 	uid_t uid;
 	gid_t gid;
+	mode_t umask;                                         /* with ids=mine */
 	double attr_timeout, entry_timeout, negative_timeout; /* seconds */
 	uint64_t
 	    fresh_ns; /* the shorter of the first two: how long what is remembered may be used */

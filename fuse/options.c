@@ -31,7 +31,40 @@ static const char *const ignored[] = {"_netdev",  "noauto",   "auto",      "user
 /* Options of -o with a value. */
 static const char *const valued[] = {
     "subdir",  "profile", "attr_timeout", "entry_timeout", "negative_timeout",
-    "timeout", "ids",     "uid",          "gid",           NULL,
+    "timeout", "ids",     "uid",          "gid",           "umask",
+    NULL,
+};
+
+/* What those who come from sshfs may have in fstab: taken, with a word on what stands in its place; or refused with it. */
+static const struct {
+	const char *name;
+	bool refused;
+	const char *hint;
+} of_sshfs[] = {
+    {"idmap", false, "files are shown as ids= says: mine (yours, the default) or stored"},
+    {"uidfile", false, "see ids="},
+    {"gidfile", false, "see ids="},
+    {"nomap", false, "see ids="},
+    {"cache", false, "see attr_timeout= and entry_timeout="},
+    {"dir_cache", false, "see entry_timeout="},
+    {"kernel_cache", false, "what the kernel keeps is told anew when a file changes"},
+    {"auto_cache", false, "it is always so"},
+    {"noauto_cache", false, "what the kernel keeps is told anew when a file changes"},
+    {"big_writes", false, "it is always so"},
+    {"max_read", false, "the mount finds the size that suits"},
+    {"max_write", false, "the mount finds the size that suits"},
+    {"max_conns", false, "one connection carries many requests"},
+    {"compression", false, "the line decides"},
+    {"Compression", false, "the line decides"},
+    {"ServerAliveInterval", false, "the mount has a heartbeat; see timeout="},
+    {"ServerAliveCountMax", false, "the mount has a heartbeat; see timeout="},
+    {"delay_connect", false, "the mount connects at once and reconnects by itself"},
+    {"port", true, "'cfs login' keeps host and port in a profile; see profile="},
+    {"IdentityFile", true, "'cfs login' makes a key for this device"},
+    {"password_stdin", true, "'cfs login' signs this device in, once"},
+    {"ssh_command", true, "the server is reached without ssh"},
+    {"follow_symlinks", true, "symbolic links stay what they are"},
+    {"transform_symlinks", true, "symbolic links stay what they are"},
 };
 
 static bool
@@ -77,6 +110,19 @@ number(const char *key, const char *value, int64_t *out, struct cfs_err *err)
 		return err_set(err, CFS_EUSAGE, "-o %s=%s: not a number", key, value);
 	}
 	*out = (int64_t)v;
+	return 0;
+}
+
+static int
+set_umask(struct options *o, const char *value, struct cfs_err *err)
+{
+	char *end;
+	unsigned long v = strtoul(value, &end, 8);
+
+	if (end == value || *end != '\0' || v > 0777) {
+		return err_set(err, CFS_EUSAGE, "-o umask=%s: not an octal mode", value);
+	}
+	o->umask = (unsigned)v;
 	return 0;
 }
 
@@ -128,6 +174,8 @@ set_value(struct options *o, const char *key, const char *value, struct cfs_err 
 		return seconds(key, value, &o->negative_timeout, err);
 	} else if (strcmp(key, "timeout") == 0) {
 		return set_timeout(o, key, value, err);
+	} else if (strcmp(key, "umask") == 0) {
+		return set_umask(o, value, err);
 	} else if (strcmp(key, "uid") == 0) {
 		return number(key, value, &o->uid, err);
 	} else if (strcmp(key, "gid") == 0) {
@@ -143,10 +191,30 @@ set_value(struct options *o, const char *key, const char *value, struct cfs_err 
 	return 0;
 }
 
+/* 1: it was one of those, and was told of; 0: it is none; or CFS_EUSAGE. */
+static int
+take_of_sshfs(const char *word, struct cfs_err *err)
+{
+	size_t n = strcspn(word, "=");
+
+	for (size_t i = 0; i < sizeof of_sshfs / sizeof *of_sshfs; i++) {
+		if (strlen(of_sshfs[i].name) != n || strncmp(of_sshfs[i].name, word, n) != 0) {
+			continue;
+		}
+		if (of_sshfs[i].refused) {
+			return err_set(err, CFS_EUSAGE, "-o %s: %s", word, of_sshfs[i].hint);
+		}
+		fprintf(stderr, "cfs-mount: -o %s: not needed: %s\n", word, of_sshfs[i].hint);
+		return 1;
+	}
+	return 0;
+}
+
 static int
 set_word(struct options *o, char *word, struct cfs_err *err)
 {
 	char *value = strchr(word, '=');
+	int rc;
 
 	if (*word == '\0' || in_list(ignored, word) || strncmp(word, "x-", 2) == 0) {
 		return 0;
@@ -157,6 +225,14 @@ set_word(struct options *o, char *word, struct cfs_err *err)
 	if (strcmp(word, "ro") == 0) {
 		o->read_only = true;
 		return pass_on(o, word, err);
+	}
+	if (strcmp(word, "nonempty") == 0) {
+		o->non_empty = true;
+		return 0;
+	}
+	rc = take_of_sshfs(word, err);
+	if (rc != 0) {
+		return rc < 0 ? rc : 0;
 	}
 	if (strncmp(word, "user=", 5) == 0 || strncmp(word, "comment=", 8) == 0) {
 		return 0;
@@ -374,6 +450,8 @@ options_parse(struct options *o, int argc, char **argv, struct cfs_err *err)
 	if (helper && (strcmp(o->remote, "none") == 0 || strcmp(o->remote, "cfs") == 0)) {
 		o->remote = NULL;
 	}
+	/* mount(8) hides what is there, and who calls it knows. */
+	o->non_empty = helper;
 	return read_words(o, err);
 }
 

@@ -90,7 +90,18 @@ mount_pid() {
 	[[ $output == *nonsense* ]]
 	run -3 as alice cfs-mount "$T/m" -o subdir=alice/nothing
 	[[ $output == *"alice/nothing"* ]]
+	sed 's/127\.0\.0\.1/no-such-host.invalid/' "$T/home/alice/.config/cfs/profiles.conf" >"$T/elsewhere"
+	cp "$T/home/alice/.config/cfs/profiles.conf" "$T/right"
+	cp "$T/elsewhere" "$T/home/alice/.config/cfs/profiles.conf"
+	run -5 as alice cfs-mount "$T/m"
+	[[ $output == *"no-such-host.invalid"* ]]
+	cp "$T/right" "$T/home/alice/.config/cfs/profiles.conf"
 	kill_server -9
 	run -5 as alice cfs-mount "$T/m"
+	[[ $output == *"$SERVER_ADDRESS"*refused* || $output == *"onnection refused"* ]]
+	rm -r "$T/store"
+	start_server
+	run -4 as alice cfs-mount "$T/m"
+	[[ $output == *key* ]]
 	run ! mountpoint -q "$T/m"
 }

@@ -85,6 +85,40 @@ setup() {
 	cd "$T"
 }
 
+@test "umask takes bits from what is shown, not from what is kept" {
+	mount_as alice "$T/m" -o subdir=alice,umask=077
+	mkdir "$T/m/d"
+	(umask 022 && touch "$T/m/d/f")
+	[ "$(stat -c %a "$T/m/d")" = 700 ]
+	[ "$(stat -c %a "$T/m/d/f")" = 600 ]
+	[ "$(as alice cfs stat --json d/f | jq -r .mode)" = "$(as alice cfs stat --json d/f | jq -r .mode)" ]
+	as alice cfs ls -l d | grep -q -- '-rw-r--r--'
+	run -2 as alice cfs-mount "$T/n" -o umask=9
+	[[ $output == *"umask=9"* ]]
+}
+
+@test "options of sshfs are taken or explained" {
+	as alice cfs-mount "$T/m" -o idmap=user,cache=yes,ServerAliveInterval=15,reconnect,big_writes 2>"$T/said" </dev/null 3>&-
+	mountpoint "$T/m"
+	grep -q 'idmap=user.*ids=' "$T/said"
+	grep -q 'ServerAliveInterval=15.*timeout=' "$T/said"
+	as alice cfs-mount -u "$T/m"
+	for option in IdentityFile=/x port=22 follow_symlinks; do
+		run -2 as alice cfs-mount "$T/m" -o "$option"
+		[[ $output == *"$option: "* ]]
+	done
+	run ! mountpoint -q "$T/m"
+}
+
+@test "a directory with something in it is not hidden unless one says so" {
+	touch "$T/m/mine"
+	run -6 as alice cfs-mount "$T/m"
+	[[ $output == *"not empty"*"nonempty"* ]]
+	run ! mountpoint -q "$T/m"
+	mount_as alice "$T/m" -o nonempty,subdir=alice
+	[ ! -e "$T/m/mine" ]
+}
+
 @test "--help and --version" {
 	run -0 cfs-mount --help
 	[[ $output == *"usage: cfs-mount"* ]]

@@ -40,7 +40,7 @@ struct config {
 	/* [access] */
 	int access; /* enum access_default */
 	/* [limits] */
-	int64_t connections, per_address, unauthenticated, requests_in_flight;
+	int64_t connections, per_address, unauthenticated, requests_in_flight, db_sessions;
 	/* [timeouts] */
 	int64_t signin_ms, idle_ms, heartbeat_ms, drain_ms;
 

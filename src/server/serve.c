@@ -210,7 +210,7 @@ reach_store(void *arg, const int fds[STORE_FDS], struct store **store_out, struc
 _Noreturn void
 serve_connection(struct hub *h, struct child *self, int fd, const struct lines *lines)
 {
-	const struct store_conf store_conf = store_inside(h);
+	struct store_conf store_conf = store_inside(h);
 	const struct session_conf conf = session_conf_of(h);
 	struct reach reach = {.door_fd = lines->door_fd, .conf = &store_conf};
 	struct session_args args = {
@@ -225,6 +225,9 @@ serve_connection(struct hub *h, struct child *self, int fd, const struct lines *
 	struct cfs_err err = CFS_ERR_INIT;
 	int rc;
 
+	/* Administrators do not wait behind the crowd. */
+	if (self->role == CHILD_SESSION)
+		store_conf.db_sessions = (unsigned)h->config->db_sessions;
 	become_child(h, self, self->role == CHILD_ADMIN ? SANDBOX_ADMIN : SANDBOX_SESSION,
 		     lines->hub_fd);
 	h->signer_fd = lines->signer_fd;

@@ -298,6 +298,8 @@ loop(struct session *s)
 		tell_next_key(s);
 		(void)batch_run(s);
 		watch_run(s);
+		if (s->store)
+			store_yield(s->store);
 		run_timers(s);
 		send_out(s);
 		tally_turn(s);

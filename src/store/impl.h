@@ -30,6 +30,9 @@ struct store_shared {
 	 * first holds `next`, so that a process in a loop of transactions gets in line behind one that waits.
 	 */
 	pthread_mutex_t next, write, flush;
+	pthread_mutex_t db_next; /* whoever looks for a free slot, in order */
+	_Atomic unsigned db_waiting;
+	pthread_mutex_t db_slots[STORE_DB_SESSIONS_MAX]; /* held by whoever has the database open */
 	_Atomic uint64_t committed; /* number of the last commit; grows under `write` */
 	_Atomic uint64_t
 	    durable;         /* everything up to here is on stable storage; grows under `flush` */
@@ -48,6 +51,11 @@ struct store_shared {
 
 int shared_lock_write(struct store_shared *sh, struct cfs_err *err);
 void shared_unlock_write(struct store_shared *sh);
+/* dbslots.c: one of limit slots for an open database, waiting for it; CFS_EBUSY after 15 s. Given back by the same thread. */
+int shared_take_db(struct store_shared *sh, unsigned limit, int *slot_out, struct cfs_err *err);
+void shared_give_db(struct store_shared *sh, int slot);
+/* Locks one of the mutexes above, whose owner may have died. */
+int shared_lock(pthread_mutex_t *m, struct cfs_err *err);
 /* Whether a code of the engine means that what it wrote may not be on the disk; then nobody writes any more. */
 void shared_note_failure(struct store_shared *sh, int code);
 /* CFS_EREADONLY after a failed flush. */
@@ -81,6 +89,8 @@ struct store {
 	pthread_mutex_t db_lock; /* db and flushing, which store_sync() looks at from any thread */
 	struct db *db;           /* NULL while idle; only the store's own thread sets it */
 	unsigned flushing;
+	int db_slot;           /* -1 none: not open, or not limited */
+	uint64_t db_opened_ns; /* now_mono_ns() */
 
 	bool in_txn, in_read;
 	uint64_t last_event; /* given in this transaction, 0 none yet */

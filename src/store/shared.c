@@ -54,6 +54,10 @@ store_shared_new(struct store_shared **shared_out, struct cfs_err *err)
 		rc = mutex_init(&sh->write);
 	if (rc == 0)
 		rc = mutex_init(&sh->flush);
+	if (rc == 0)
+		rc = mutex_init(&sh->db_next);
+	for (unsigned i = 0; i < STORE_DB_SESSIONS_MAX && rc == 0; i++)
+		rc = mutex_init(&sh->db_slots[i]);
 	sh->memory_fd = fd;
 	sh->event_fd = rc == 0 ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
 	if (rc == 0 && sh->event_fd < 0)
@@ -117,8 +121,8 @@ store_shared_join(const int fds[STORE_SHARED_FDS], struct store_shared **shared_
  * What the mutexes protect is consistent whenever their owner dies: the database's own recovery undoes a transaction cut
  * short, and the counters are single stores.
  */
-static int
-lock_robust(pthread_mutex_t *m, struct cfs_err *err)
+int
+shared_lock(pthread_mutex_t *m, struct cfs_err *err)
 {
 	int rc = pthread_mutex_lock(m);
 
@@ -130,7 +134,7 @@ lock_robust(pthread_mutex_t *m, struct cfs_err *err)
 int
 shared_lock_write(struct store_shared *sh, struct cfs_err *err)
 {
-	int rc = lock_robust(&sh->next, err);
+	int rc = shared_lock(&sh->next, err);
 
 	if (rc != 0)
 		return rc;
@@ -192,7 +196,7 @@ store_sync(struct store *s, uint64_t commit, struct cfs_err *err)
 
 	if (atomic_load(&sh->durable) >= commit)
 		return 0;
-	int rc = lock_robust(&sh->flush, err);
+	int rc = shared_lock(&sh->flush, err);
 	if (rc != 0)
 		return rc;
 	if (atomic_load(&sh->failed)) {

@@ -9,9 +9,13 @@
 #include <string.h>
 
 #include "base/io.h"
+#include "base/time.h"
 #include "store/impl.h"
 #include "store/layout.h"
 #include "store/schema.h"
+
+/* Others wait for a database, but opening one is not for nothing. */
+#define YIELD_NS (100 * (uint64_t)NS_PER_MS)
 
 static int
 open_directory(struct store *s, struct cfs_err *err)
@@ -45,6 +49,7 @@ store_open(const struct store_conf *conf, struct store_shared *shared, struct st
 	s->conf = conf;
 	s->shared = shared;
 	s->dir_fd = -1;
+	s->db_slot = -1;
 	s->memory = strcmp(conf->path, "memory:") == 0;
 	buf_init(&s->path);
 	(void)pthread_mutex_init(&s->db_lock, NULL);
@@ -90,6 +95,13 @@ set_db(struct store *s, struct db *db)
 	(void)pthread_mutex_unlock(&s->db_lock);
 }
 
+static void
+give_slot(struct store *s)
+{
+	shared_give_db(s->shared, s->db_slot);
+	s->db_slot = -1;
+}
+
 int
 store_need_db(struct store *s, struct cfs_err *err)
 {
@@ -97,13 +109,19 @@ store_need_db(struct store *s, struct cfs_err *err)
 
 	if (s->db != NULL)
 		return 0;
-	int rc = open_db(s, &db, err);
+	int rc = 0;
+	if (s->conf->db_sessions > 0 && !s->memory)
+		rc = shared_take_db(s->shared, s->conf->db_sessions, &s->db_slot, err);
+	if (rc == 0)
+		rc = open_db(s, &db, err);
 	if (rc == 0)
 		rc = schema_identify(db, &s->id, &s->gen, err);
 	if (rc != 0) {
 		db_close(db);
+		give_slot(s);
 		return rc;
 	}
+	s->db_opened_ns = now_mono_ns();
 	set_db(s, db);
 	return 0;
 }
@@ -141,10 +159,19 @@ store_idle(struct store *s)
 	if (db == NULL)
 		return;
 	db_close(db);
+	give_slot(s);
 	/* An open descriptor would hold the space of a blob that the keeper removes. */
 	blob_idle(s->blobs);
 	/* An idle session is to be small; what the page cache was stays with the allocator else. */
 	(void)malloc_trim(0);
+}
+
+void
+store_yield(struct store *s)
+{
+	if (s->db_slot >= 0 && atomic_load(&s->shared->db_waiting) > 0 &&
+	    now_mono_ns() - s->db_opened_ns > YIELD_NS)
+		store_idle(s);
 }
 
 void
@@ -154,6 +181,7 @@ store_close(struct store *s)
 		return;
 	store_rollback(s);
 	db_close(s->db);
+	give_slot(s);
 	if (s->blobs != NULL)
 		blob_close(s->blobs);
 	fd_close(&s->dir_fd);

@@ -22,6 +22,8 @@
 struct store;
 struct store_shared;
 
+#define STORE_DB_SESSIONS_MAX 1024u
+
 struct store_conf {
 	const char *
 	    path; /* the store's directory; "memory:" for one that lives in this process alone (tests) */
@@ -31,6 +33,8 @@ struct store_conf {
 	uint64_t events_max_bytes; /* over about this much the oldest give way; 0: no limit */
 	uint64_t
 	    min_free_bytes; /* below this much free disk, changes that add content get CFS_ENOSPC */
+	unsigned
+	    db_sessions; /* so many handles with this set have the database open at once, the others wait; 0: this one is not counted */
 };
 
 /* Makes the shared part in anonymous shared memory, to be inherited by fork. CFS_ENOMEM. */
@@ -70,6 +74,9 @@ void store_close(struct store *s);
 
 /* Closes the database if nothing is under way; the next verb opens it again. Called after idle seconds. */
 void store_idle(struct store *s);
+
+/* The same, but only if others wait for a database to be closed and this one was open for a moment. Called between transactions. */
+void store_yield(struct store *s);
 
 /* The store's own id (random, made by store_create). */
 int store_id(struct store *s, struct id128 *id_out, uint32_t *gen_out, struct cfs_err *err);

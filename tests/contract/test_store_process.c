@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A store in a directory and the processes round it: locks, formats, writers at once, writers that die, full listings. */
+#include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -372,6 +375,57 @@ a_long_listing_sees_each_entry_once(void **state)
 	st_check(t);
 }
 
+/* ---- [limits] db_sessions ---- */
+
+static void *
+look_up_alice(void *arg)
+{
+	struct person p;
+
+	assert_int_equal(people_by_name(arg, "alice", &p, NULL), 0);
+	store_idle(arg);
+	return NULL;
+}
+
+static void
+databases_are_opened_in_turn(void **state)
+{
+	const struct timespec pause = {.tv_nsec = 5 * 1000 * 1000};
+	struct storetest *t = *state;
+	struct store_conf conf = t->conf;
+	struct store *first, *second;
+	struct person p;
+	pthread_t thread;
+	int status;
+	pid_t pid;
+
+	conf.db_sessions = 1;
+	assert_int_equal(store_open(&conf, t->shared, &first, NULL), 0);
+	assert_int_equal(store_open(&conf, t->shared, &second, NULL), 0);
+	/* One that dies with an open database gives its place back. */
+	pid = fork();
+	if (pid == 0)
+		_exit(people_by_name(first, "alice", &p, NULL) ? 1 : 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+
+	assert_int_equal(people_by_name(first, "alice", &p, NULL), 0);
+	assert_int_equal(pthread_create(&thread, NULL, look_up_alice, second), 0);
+	while (atomic_load(&t->shared->db_waiting) == 0)
+		(void)nanosleep(&pause, NULL);
+	assert_int_equal(pthread_tryjoin_np(thread, NULL), EBUSY);
+	/* Who is not counted waits for nobody. */
+	assert_int_equal(people_by_name(t->s, "bob", &p, NULL), 0);
+	while (atomic_load(&t->shared->db_waiting) > 0) {
+		store_yield(first);
+		(void)nanosleep(&pause, NULL);
+	}
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(people_by_name(first, "alice", &p, NULL), 0);
+	store_close(first);
+	store_close(second);
+}
+
 int
 main(void)
 {
@@ -384,6 +438,7 @@ main(void)
 	    TEST(any_thread_waits_for_the_disk),
 	    TEST(after_a_failed_flush_nothing_is_written),
 	    TEST(a_long_listing_sees_each_entry_once),
+	    TEST(databases_are_opened_in_turn),
 	};
 #undef TEST
 

@@ -21,7 +21,7 @@ at_least() {
 
 @test "many clients are held, and strangers hurt nobody" {
 	require_slow
-	start_server '[limits]' 'connections = 2000' 'per_address = 2000'
+	start_server '[limits]' 'connections = 2000' 'per_address = 2000' 'db_sessions = 3'
 	new_user alice
 	"$(dirname "$(command -v cfsd)")/../tests/bench/crowd" 127.0.0.1 "${SERVER_ADDRESS##*:}" \
 		"$(find home/alice -name '*.key')" "$SERVER_PID" 300 >crowd.tsv

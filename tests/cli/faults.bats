@@ -220,17 +220,17 @@ through_proxy() {
 
 @test "settings with errors, a newer store, a store that is in use" {
 	alice_with_old
-	run -1 cfsd -c cfsd.conf
+	run -1 timeout 20 cfsd -c cfsd.conf
 	[[ $output == *'in use'* ]]
 	[ "$(as alice cfs cat f)" = old ]
 	stop_server
 	sed 's/^path/pth/' cfsd.conf >bad.conf
-	run cfsd -c bad.conf
+	run timeout 20 cfsd -c bad.conf
 	[ "$status" -ne 0 ]
 	[[ $output == *'bad.conf:4: '*'did you mean path?'* ]]
 	grep -q '[0-9]' store/format
 	sed -i 's/[0-9]\+/99/' store/format
-	run cfsd -c cfsd.conf
+	run timeout 20 cfsd -c cfsd.conf
 	[ "$status" -ne 0 ]
 	[[ $output == *'format 99'* ]]
 }

@@ -211,8 +211,8 @@ write_log(const struct run *r, unsigned long first, unsigned seeds, unsigned bad
 	}
 	gmtime_r(&now, &tm);
 	strftime(day, sizeof(day), "%Y-%m-%d", &tm);
-	fprintf(f, "| %s | %s | random, mount %s | %lu-%lu | %u | %ld | %u |\n", day, r->commit, r->note, first,
-		first + seeds - 1, seeds * r->count, seconds, bad);
+	fprintf(f, "| %s | %s | random, mount %s | %lu-%lu | %u | %ld | %u |\n", day, r->commit,
+		r->note, first, first + seeds - 1, seeds * r->count, seconds, bad);
 	fclose(f);
 }
 

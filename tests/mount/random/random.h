@@ -53,7 +53,7 @@ enum op_kind {
 #define SIZE_MAX_ (256u * 1024)
 
 struct op {
-	int kind; /* enum op_kind */
+	int kind;              /* enum op_kind */
 	unsigned path, to;     /* of PATHS */
 	unsigned slot, source; /* of SLOTS */
 	int flags;             /* of the call */

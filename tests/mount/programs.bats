@@ -94,7 +94,7 @@ END
 	require_tool vim
 	cd "$M"
 	for i in 1 2 3; do
-		HOME=$T vim -es -u NONE -i NONE -c "set backup backupext=.bak directory=. nocompatible" -c "normal oline $i" -c wq f </dev/null
+		HOME=$T vim -N -es -u NONE -i NONE -c "set backup backupskip= backupext=.bak backupdir=. directory=." -c "normal oline $i" -c wq f </dev/null
 	done
 	grep -q 'line 3' f
 	[ "$(grep -c line f)" -eq 3 ]

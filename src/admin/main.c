@@ -13,8 +13,13 @@
 #include "base/version.h"
 
 static const struct admin_cmd commands[] = {
-    {"init", cmd_init},     {"invite", cmd_invite}, {"user", cmd_user},
-    {"status", cmd_status}, {"fsck", cmd_fsck},     {"rotate-key", cmd_rotate_key},
+    {"init", cmd_init},
+    {"invite", cmd_invite},
+    {"user", cmd_user},
+    {"quota", cmd_quota},
+    {"status", cmd_status},
+    {"fsck", cmd_fsck},
+    {"rotate-key", cmd_rotate_key},
 };
 
 static const struct arg_opt opts[] = {
@@ -122,6 +127,7 @@ main(int argc, char **argv)
 		      "  init     make an empty store and the server's key\n"
 		      "  invite   print a one-time invite for a user\n"
 		      "  user     list, add and change users\n"
+		      "  quota    say or set what a user's files may take\n"
 		      "  status   say how the server and its store are\n"
 		      "  fsck     check the store\n"
 		      "  rotate-key  give the server another key, in two steps\n",

@@ -65,7 +65,7 @@ struct cli {
 	FILE *msg;                  /* everything else */
 };
 
-enum cli_group { CLI_SIGNIN, CLI_FILES, CLI_EVENTS, CLI_SHELL, CLI_HIDDEN };
+enum cli_group { CLI_SIGNIN, CLI_FILES, CLI_PAST, CLI_EVENTS, CLI_SHELL, CLI_HIDDEN };
 
 /* What a command's arguments are, for completion. */
 enum cli_complete {

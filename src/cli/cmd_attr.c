@@ -93,9 +93,9 @@ cmd_stat(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 	};
 	int first, rc = cli_args(cli, &args, argc, argv, &first, err);
 
-	return rc == 0
-		   ? remote_each(cli, "stat", argc - first, argv + first, 0, stat_path, cli, err)
-		   : rc;
+	return rc == 0 ? remote_each(cli, "stat", argc - first, argv + first, REMOTE_VERSIONS,
+				     stat_path, cli, err)
+		       : rc;
 }
 
 struct chmod_values {
@@ -252,6 +252,7 @@ cmd_sum(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 	};
 	int first, rc = cli_args(cli, &args, argc, argv, &first, err);
 
-	return rc == 0 ? remote_each(cli, "sum", argc - first, argv + first, 0, sum_path, cli, err)
+	return rc == 0 ? remote_each(cli, "sum", argc - first, argv + first, REMOTE_VERSIONS,
+				     sum_path, cli, err)
 		       : rc;
 }

@@ -310,7 +310,7 @@ cmd_cp(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 		return rc;
 	}
 	k.m.arg = &k;
-	k.m.flags = REMOTE_UNCOUNTED;
+	k.m.flags = REMOTE_UNCOUNTED | REMOTE_VERSIONS;
 	k.m.through = true;
 	return copy_all(&k, argc - first, argv + first, err);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,6 +21,7 @@
 
 struct get_values {
 	bool recursive, dry_run, noclobber;
+	int64_t version;
 };
 
 #define OPT(short_, long_, field, help_)                                                           \
@@ -27,12 +29,23 @@ struct get_values {
 		.short_name = (short_), .long_name = (long_), .kind = ARG_FLAG,                    \
 		.offset = offsetof(struct get_values, field), .help = (help_)                      \
 	}
+#define VERSION_OF                                                                                 \
+	{                                                                                          \
+		.long_name = "version-of", .kind = ARG_INT,                                        \
+		.offset = offsetof(struct get_values, version), .arg_name = "N",                   \
+		.help = "version N of each file, as PATH@N", .min = 1, .max = INT64_MAX            \
+	}
 const struct arg_opt get_opts[] = {
     OPT('r', "recursive", recursive, "directories with all that is in them"),
     OPT('n', "dry-run", dry_run, "say what would be done, change nothing"),
     OPT(0, "no-clobber", noclobber, "never replace a file"),
+    VERSION_OF,
 };
 const size_t get_n_opts = sizeof get_opts / sizeof *get_opts;
+const struct arg_opt cat_opts[] = {
+    VERSION_OF,
+};
+const size_t cat_n_opts = sizeof cat_opts / sizeof *cat_opts;
 
 struct get {
 	struct transfer t;
@@ -271,12 +284,32 @@ check_target(struct get *g, int sources, struct cfs_err *err)
 	return 0;
 }
 
+/* One argument; with --version-of that version of it. */
+static int
+get_arg(struct get *g, char *arg, struct cfs_err *err)
+{
+	char *named = NULL;
+	int rc;
+
+	if (g->o.version == 0) {
+		return remote_each_item(g->t.cli, g->t.command, 1, &arg,
+					REMOTE_UNCOUNTED | REMOTE_VERSIONS, get_source, g, err);
+	}
+	if (asprintf(&named, "%s@%lld", arg, (long long)g->o.version) < 0) {
+		return err_code(err, CFS_ENOMEM);
+	}
+	rc = remote_each_item(g->t.cli, g->t.command, 1, &named, REMOTE_UNCOUNTED | REMOTE_VERSION,
+			      get_source, g, err);
+	free(named);
+	return rc;
+}
+
 /* Fetches argv[0..n-1], telling of each that fails. */
 static int
 get_all(struct get *g, struct cli *cli, int n, char **argv, struct cfs_err *err)
 {
 	mode_t mask = umask(0);
-	int rc;
+	int rc = 0;
 
 	umask(mask);
 	/* As cp(1) without -p: neither set-id bits nor what the umask takes away. */
@@ -284,7 +317,9 @@ get_all(struct get *g, struct cli *cli, int n, char **argv, struct cfs_err *err)
 	transfer_init(&g->t, cli, g->to_stdout && g->cat ? "cat" : "get");
 	g->t.silent = g->to_stdout;
 	fflush(cli->out);
-	rc = remote_each_item(cli, g->t.command, n, argv, REMOTE_UNCOUNTED, get_source, g, err);
+	for (int i = 0; rc == 0 && i < n; i++) {
+		rc = get_arg(g, argv[i], err);
+	}
 	rc = transfer_end(&g->t, rc, err);
 	listings_free(g->listings);
 	return rc;
@@ -296,7 +331,7 @@ cmd_get(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 	struct get g = {.to = "."};
 	const struct cli_args args = {
 	    .name = "get",
-	    .synopsis = "[-rn] REMOTE... [LOCAL]",
+	    .synopsis = "[-rn] [--version-of N] REMOTE[@N]... [LOCAL]",
 	    .summary = "Fetch files; LOCAL \"-\" is standard output. "
 		       "Nothing incomplete or damaged is ever left under a final name.",
 	    .opts = get_opts,
@@ -324,8 +359,11 @@ cmd_cat(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 	struct get g = {.to = "-", .to_stdout = true, .cat = true};
 	const struct cli_args args = {
 	    .name = "cat",
-	    .synopsis = "REMOTE...",
+	    .synopsis = "[--version-of N] REMOTE[@N]...",
 	    .summary = "Print files on standard output.",
+	    .opts = cat_opts,
+	    .n_opts = cat_n_opts,
+	    .values = &g.o,
 	    .min_args = 1,
 	    .max_args = -1,
 	};

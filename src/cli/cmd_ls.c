@@ -6,6 +6,7 @@
 #include "cli/ls_print.h"
 #include "cli/output.h"
 #include "cli/remote.h"
+#include "cli/versions.h"
 
 /* ls: names, or with -l mode, links, owner, size, time. */
 
@@ -25,6 +26,7 @@ const struct arg_opt ls_opts[] = {
     OPT('S', "sort-size", by_size, "largest first"),
     OPT('r', "reverse", reverse, "the other way round"),
     OPT('0', "null", print0, "exact names, each ended by a NUL byte"),
+    OPT(0, "deleted", deleted, "what was removed and can be restored"),
 };
 const size_t ls_n_opts = sizeof ls_opts / sizeof *ls_opts;
 
@@ -118,6 +120,18 @@ list_children(struct listing *l, struct children *list, const char *path, const 
 	return rc;
 }
 
+/* Whether a name is in a list that is not sorted. */
+static bool
+children_find(const struct children *list, const char *name)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		if (strcmp(list->v[i].name, name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static int
 list_directory(struct listing *l, struct cfs_ref dir, const char *path, const char *shown)
 {
@@ -172,13 +186,50 @@ list_path(void *arg, struct cfs *c, const char *path, const char *shown,
 	return list_name(l, path, shown, attr);
 }
 
+/* What was removed from a directory, which may be removed itself. */
+static int
+list_deleted(void *arg, struct remote *r, struct cfs_err *err)
+{
+	struct listing *l = arg;
+	struct children list = {0};
+	struct versions old;
+	int rc = versions_removed(r->c, r->path, &old, err);
+
+	if (rc != 0) {
+		return rc;
+	}
+	l->c = r->c;
+	l->err = err;
+	list.v = calloc(old.n + 1, sizeof *list.v);
+	for (size_t i = 0; list.v != NULL && i < old.n; i++) {
+		/* A name may have been removed more than once; the newest comes first. */
+		if (!children_find(&list, old.v[i].name)) {
+			list.v[list.n].attr = old.v[i].attr;
+			list.v[list.n].name = strdup(old.v[i].name);
+			rc = list.v[list.n].name != NULL ? 0 : CFS_ENOMEM;
+			list.n += rc == 0;
+		}
+	}
+	versions_fini(&old);
+	if (list.v == NULL || rc != 0) {
+		children_fini(&list);
+		return err_code(err, CFS_ENOMEM);
+	}
+	filter(&l->o, &list);
+	print_header(l, r->path);
+	ls_print(l->cli, l->c, &l->o, &list, r->path);
+	l->printed = true;
+	children_fini(&list);
+	return 0;
+}
+
 int
 cmd_ls(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 {
 	struct listing l = {.cli = cli};
 	const struct cli_args args = {
 	    .name = "ls",
-	    .synopsis = "[-lahR1dtSr0] [PATH...]",
+	    .synopsis = "[-lahR1dtSr0] [--deleted] [PATH...]",
 	    .summary = "List remote files with their owners.",
 	    .opts = ls_opts,
 	    .n_opts = ls_n_opts,
@@ -195,5 +246,8 @@ cmd_ls(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 	argv = first < argc ? argv + first : none;
 	argc = first < argc ? argc - first : 1;
 	l.headers = argc > 1;
+	if (l.o.deleted) {
+		return remote_each_name(cli, "ls", argc, argv, list_deleted, &l, err);
+	}
 	return remote_each(cli, "ls", argc, argv, 0, list_path, &l, err);
 }

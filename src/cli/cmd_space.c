@@ -173,7 +173,7 @@ cmd_df(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 	};
 	struct cfs_space space;
 	struct cfs *c;
-	char total[32], used[32], avail[32];
+	char total[32], used[32], attic[32], avail[32];
 	int first, rc = cli_args(cli, &args, argc, argv, &first, err);
 
 	if (rc != 0 || (rc = remote_default(cli, &c, err)) != 0 ||
@@ -187,14 +187,18 @@ cmd_df(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 		json_object_set_new(o, "free", json_integer((json_int_t)space.free_bytes));
 		json_object_set_new(o, "used", json_integer((json_int_t)space.used_bytes));
 		json_object_set_new(o, "files", json_integer((json_int_t)space.files));
+		json_object_set_new(o, "attic", json_integer((json_int_t)space.attic_bytes));
+		json_object_set_new(o, "quota", json_integer((json_int_t)space.quota));
 		out_json(cli, o);
 		return 0;
 	}
 	out_size(total, sizeof total, space.total_bytes, v.human);
 	out_size(used, sizeof used, space.used_bytes, v.human);
 	out_size(avail, sizeof avail, space.free_bytes, v.human);
-	fprintf(cli->out, "%15s %15s %15s %10s\n", "Size", "Yours", "Free", "Files");
-	fprintf(cli->out, "%15s %15s %15s %10llu\n", total, used, avail,
+	out_size(attic, sizeof attic, space.attic_bytes, v.human);
+	fprintf(cli->out, "%15s %15s %15s %15s %10s\n", space.quota != 0 ? "Quota" : "Size",
+		"Yours", "Old versions", "Free", "Files");
+	fprintf(cli->out, "%15s %15s %15s %15s %10llu\n", total, used, attic, avail,
 		(unsigned long long)space.files);
 	return 0;
 }

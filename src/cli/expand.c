@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "cli/listing.h"
 #include "cli/remote.h"
+#include "cli/versions.h"
 
 /*
  * Globs in remote paths, expanded here because the local shell cannot see the remote tree: component by component, so that only
@@ -128,8 +129,25 @@ expand_glob(struct expansion *x, const char *arg, const struct remote *r)
 	return rc;
 }
 
+/* The attributes of PATH@N; CFS_ENOENT also for what is not of that form. */
+static int
+stat_version(const struct remote *r, struct cfs_attr *attr, struct cfs_err *err)
+{
+	char *path = strdup(r->path);
+	uint64_t number;
+	int rc;
+
+	if (path == NULL) {
+		return err_code(err, CFS_ENOMEM);
+	}
+	rc = versions_split(path, &number) ? versions_attr(r->c, path, number, attr, err)
+					   : err_code(err, CFS_ENOENT);
+	free(path);
+	return rc;
+}
+
 int
-remote_expand(struct cli *cli, const char *arg, expand_fn *each, void *arg_each,
+remote_expand(struct cli *cli, const char *arg, unsigned flags, expand_fn *each, void *arg_each,
 	      struct cfs_err *err)
 {
 	struct remote r;
@@ -141,8 +159,12 @@ remote_expand(struct cli *cli, const char *arg, expand_fn *each, void *arg_each,
 		return rc;
 	}
 	x.c = r.c;
-	/* A name that exists as it stands wins over its meaning as a pattern. */
-	rc = cfs_stat(r.c, r.path, !r.trailing_slash, &attr, err);
+	/* A name that exists as it stands wins over its meaning as a pattern, or as a version. */
+	rc = (flags & REMOTE_VERSION) != 0 ? CFS_ENOENT
+					   : cfs_stat(r.c, r.path, !r.trailing_slash, &attr, err);
+	if (rc == CFS_ENOENT && (flags & (REMOTE_VERSION | REMOTE_VERSIONS)) != 0) {
+		rc = stat_version(&r, &attr, err);
+	}
 	if (rc == 0 && r.trailing_slash && attr.type != CFS_DIR) {
 		rc = err_code(err, CFS_ENOTDIR);
 	}
@@ -199,7 +221,7 @@ remote_each_item(struct cli *cli, const char *command, int n, char **argv, unsig
 	for (int i = 0; rc == 0 && i < n; i++) {
 		rc = cli_check(cli, err);
 		if (rc == 0) {
-			rc = remote_expand(cli, argv[i], count_match, &k, err);
+			rc = remote_expand(cli, argv[i], flags, count_match, &k, err);
 		}
 		/* What is left here concerns the argument: matches were counted. */
 		if (rc != 0) {

@@ -8,7 +8,7 @@
 #include "cli/listing.h"
 
 struct ls_opts {
-	bool all, one, human, recursive, directory, reverse, by_time, by_size, print0, lng;
+	bool all, one, human, recursive, directory, reverse, by_time, by_size, print0, lng, deleted;
 };
 
 /*

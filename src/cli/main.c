@@ -19,6 +19,7 @@ print_commands(FILE *f)
 	} groups[] = {
 	    {CLI_SIGNIN, "Sign in"},
 	    {CLI_FILES, "Files"},
+	    {CLI_PAST, "The past"},
 	    {CLI_EVENTS, "Events"},
 	    {CLI_SHELL, "Shell"},
 	};

@@ -46,8 +46,9 @@ bool remote_is_other(const char *arg);
  * Calls each() for every path that an argument names: the argument itself if it has no glob characters or exists as it stands, else all matches in
  * sorted order (CFS_ENOENT if none). path is absolute; shown is how a person would write it (relative if the argument was);
  * attr is the inode (a symbolic link in the last place is not followed). Stops at a non-zero return, which is returned.
+ * flags: REMOTE_VERSIONS, REMOTE_VERSION.
  */
-int remote_expand(struct cli *cli, const char *arg,
+int remote_expand(struct cli *cli, const char *arg, unsigned flags,
 		  int (*each)(void *arg, struct cfs *c, const char *path, const char *shown,
 			      const struct cfs_attr *attr, struct cfs_err *err),
 		  void *arg_each, struct cfs_err *err);
@@ -55,6 +56,8 @@ int remote_expand(struct cli *cli, const char *arg,
 enum remote_flags {
 	REMOTE_ABSENT_OK = 1, /* an argument that is not there is no failure */
 	REMOTE_UNCOUNTED = 2, /* each() counts what it did by itself, perhaps later */
+	REMOTE_VERSIONS = 4,  /* PATH@N is version N where no file has that whole name */
+	REMOTE_VERSION = 8,   /* PATH@N is version N in any case */
 };
 
 /*

@@ -214,7 +214,9 @@ int cfs_setxattr(struct cfs *c, struct cfs_ref ref, const char *name, const void
 int cfs_removexattr(struct cfs *c, struct cfs_ref ref, const char *name, struct cfs_err *err);
 
 struct cfs_space {
-	uint64_t total_bytes, free_bytes, used_bytes, files;
+	uint64_t total_bytes, free_bytes; /* of the disk, or of the quota */
+	uint64_t used_bytes, files, attic_bytes;
+	uint64_t quota; /* 0: none */
 };
 int cfs_statfs(struct cfs *c, struct cfs_space *out, struct cfs_err *err);
 
@@ -494,5 +496,7 @@ struct cfs_device {
 int cfs_devices(struct cfs *c, int (*each)(void *arg, const struct cfs_device *d), void *arg,
 		struct cfs_err *err);
 int cfs_device_revoke(struct cfs *c, const struct sha256 *fingerprint, struct cfs_err *err);
+
+#include "client/cfs_past.h"
 
 #endif

@@ -170,6 +170,8 @@ cfs_statfs(struct cfs *c, struct cfs_space *out, struct cfs_err *err)
 		    .free_bytes = rep.free_bytes,
 		    .used_bytes = rep.used_bytes,
 		    .files = rep.files,
+		    .attic_bytes = rep.attic_bytes,
+		    .quota = rep.quota,
 		};
 	return rc;
 }

@@ -8,6 +8,7 @@
 #include "server/change_event.h"
 #include "server/dispatch.h"
 #include "server/reply.h"
+#include "store/quota.h"
 
 /* Leaves the answer's frame where the change's flags want it. */
 static int
@@ -59,6 +60,8 @@ run_handler(struct session *s, struct change *c, size_t bulk_offset, uint64_t se
 	memset(&s->rep, 0, c->op->reply->size);
 	buf_clear(&s->scratch);
 	status = dispatch_handler(c->op)(s, &call, &why);
+	if (status == 0)
+		status = quota_check(s->store, &why);
 	if (status == 0) {
 		rc = change_event(s, c, err);
 		if (rc)

@@ -88,6 +88,9 @@ draft_event(struct draft *d, unsigned op, struct cfs_err *err)
 	case OP_PUT:
 		about(d, &rep->put_rep.attr, rep->put_rep.attr.size);
 		return at_entry(d, req->put_req.dir, req->put_req.name, err);
+	case OP_RESTORE:
+		about(d, &rep->put_rep.attr, rep->put_rep.attr.size);
+		return at_entry(d, req->restore_req.dir, req->restore_req.name, err);
 	case OP_WRITE:
 		about(d, &rep->write_rep.attr, length_of(req->write_req.pieces));
 		return at_inode(d, &rep->write_rep.attr, err);

@@ -69,6 +69,14 @@ static const struct conf_key keys[] = {
      .def = "0",
      .doc = "How much of it is kept; the oldest gives way. 0: no limit but the time."},
     {.section = "store",
+     .key = "quota",
+     .type = CONF_SIZE,
+     .offset = AT(quota_bytes),
+     .def = "0",
+     .doc =
+	 "What the files of a user may take together, unless 'cfsadm quota' says otherwise for the\n"
+	 "user; 0: no limit. Kept old versions do not count, but give way to files."},
+    {.section = "store",
      .key = "min_free",
      .type = CONF_SIZE,
      .offset = AT(min_free_bytes),
@@ -299,6 +307,7 @@ config_store(const struct config *c)
 	    .attic_max_bytes = c->attic_max_bytes,
 	    .events_keep_ms = c->events_keep_ms,
 	    .events_max_bytes = c->events_max_bytes,
+	    .quota_bytes = c->quota_bytes,
 	    .min_free_bytes = c->min_free_bytes,
 	};
 }

@@ -29,6 +29,7 @@ struct config {
 	const char *path;
 	int64_t attic_keep_ms;
 	uint64_t attic_max_bytes;
+	uint64_t quota_bytes;
 	uint64_t min_free_bytes;
 	/* [events] */
 	int64_t events_keep_ms;

@@ -10,6 +10,7 @@
 #include "server/convert.h"
 #include "server/dispatch.h"
 #include "server/hublink.h"
+#include "server/op_admin.h"
 #include "store/events.h"
 
 /* The status is an answer of one frame: more connections than this are only counted. */
@@ -90,9 +91,8 @@ write_event(struct session *s, const struct call *c, struct str user, struct cfs
 	return events_add(s->store, &e, err);
 }
 
-/* Ends the transaction of an admin's act: with its event and on stable storage, or not at all. */
-static int
-finish(struct session *s, const struct call *c, struct str user, int rc, struct cfs_err *err)
+int
+admin_finish(struct session *s, const struct call *c, struct str user, int rc, struct cfs_err *err)
 {
 	uint64_t commit;
 
@@ -138,7 +138,7 @@ handle_ADMIN_INVITE(struct session *s, struct call *c, struct cfs_err *err)
 	if (rc)
 		return rc;
 	rc = make_invite(s, req, name, expires_ns, secret, err);
-	rc = finish(s, c, req->user, rc, err);
+	rc = admin_finish(s, c, req->user, rc, err);
 	if (rc)
 		return rc;
 	c->rep->admin_invite_rep = (struct m_admin_invite_rep){
@@ -199,7 +199,7 @@ handle_ADMIN_USER_SET(struct session *s, struct call *c, struct cfs_err *err)
 	if (rc)
 		return rc;
 	rc = set_user(s, req, name, has_hash ? hash : NULL, err);
-	rc = finish(s, c, req->user, rc, err);
+	rc = admin_finish(s, c, req->user, rc, err);
 	/* Who may not sign in any more does not stay in either. */
 	if (rc == 0 && (req->what == USER_DISABLE || req->what == USER_FORGET))
 		hublink_kick_user(s, name);

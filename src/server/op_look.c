@@ -175,6 +175,8 @@ handle_STATFS(struct session *s, struct call *c, struct cfs_err *err)
 	    .free_bytes = space.free_bytes,
 	    .used_bytes = space.used_bytes,
 	    .files = space.files,
+	    .quota = space.quota,
+	    .attic_bytes = space.attic_bytes,
 	};
 	return 0;
 }

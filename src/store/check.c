@@ -97,6 +97,10 @@ static const struct rule rules[] = {
       " FROM inode WHERE nlink > 0 GROUP BY owner) c ON c.owner = p.id"
       " WHERE COALESCE(u.bytes, 0) <> COALESCE(c.bytes, 0)"},
      "user %llu: another number of bytes than %llu"},
+    {{"SELECT p.id, COALESCE(u.attic, 0) FROM person p LEFT JOIN usage u ON u.person = p.id"
+      " LEFT JOIN (SELECT owner, sum(size) AS bytes FROM attic GROUP BY owner) c"
+      " ON c.owner = p.id WHERE COALESCE(u.attic, 0) <> COALESCE(c.bytes, 0)"},
+     "user %llu: another number of bytes in the attic than %llu"},
     {{"SELECT i.ino, (SELECT value FROM counter WHERE name = 'number') AS next FROM inode i"
       " WHERE i.ino >= next UNION ALL SELECT r.first, (SELECT value FROM counter"
       " WHERE name = 'number') AS next FROM ino_range r WHERE r.first + r.count > next"},

@@ -3,6 +3,7 @@
 
 #include "store/blobfmt.h"
 #include "store/impl.h"
+#include "store/quota.h"
 
 #define NAMED_WITHIN_NS   (24 * 3600 * NS_PER_S) /* from the reservation on */
 #define WRITTEN_WITHIN_NS (3600 * NS_PER_S)      /* ... from when it is begun on, at the most */
@@ -43,6 +44,8 @@ content_blob_reserve(struct store *s, uint64_t user, unsigned count, struct id12
 	if (rc != 0)
 		return rc;
 	rc = space_check(s, err);
+	if (rc == 0)
+		rc = quota_check_full(s, user, err);
 	for (unsigned i = 0; i < count && rc == 0; i++) {
 		ids_out[i] = id128_random();
 		rc = insert_reserved(s, user, &ids_out[i], err);

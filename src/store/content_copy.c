@@ -95,9 +95,10 @@ store_batch(struct store *s, const struct inode *src, const struct inode *dst, u
 	return rc;
 }
 
-static int
-share_extents(struct store *s, const struct inode *src, uint64_t from, uint64_t to,
-	      const struct inode *dst, uint64_t shift, uint64_t *added, struct cfs_err *err)
+int
+extents_share(struct store *s, const struct inode *src, uint64_t from, uint64_t to,
+	      const struct inode *dst, uint64_t shift, uint64_t *added, uint64_t *count,
+	      struct cfs_err *err)
 {
 	struct batch b = {.bytes = BUF_INIT, .next = from};
 	int rc = 0;
@@ -109,6 +110,7 @@ share_extents(struct store *s, const struct inode *src, uint64_t from, uint64_t 
 		rc = load_batch(s, src->a.ino, to, &b, err);
 		if (rc == 0)
 			rc = store_batch(s, src, dst, shift, &b, added, err);
+		*count += b.count;
 	} while (rc == 0 && b.count > 0 && b.next < to);
 	free(b.extents);
 	buf_fini(&b.bytes);
@@ -120,7 +122,7 @@ content_copy(struct store *s, const struct cred *cred, struct inode_ref src, uin
 	     uint64_t length, struct inode_ref dst, uint64_t dst_offset, uint64_t *copied_out,
 	     struct inode_attr *out, struct cfs_err *err)
 {
-	uint64_t freed = 0, added = 0, end;
+	uint64_t freed = 0, added = 0, count = 0, end;
 	struct inode from, to, old;
 	bool unnamed;
 	int rc = store_need_txn(s, err);
@@ -143,11 +145,12 @@ content_copy(struct store *s, const struct cred *cred, struct inode_ref src, uin
 	if (from.a.ino == to.a.ino && src_offset < end && dst_offset < src_offset + length)
 		return err_set(err, CFS_EINVAL, "source and target overlap");
 	old = to;
-	if (dst_offset < to.a.size)
+	rc = attic_keep_before(s, cred, &to, dst_offset, min_u64(end, to.a.size), err);
+	if (rc == 0 && dst_offset < to.a.size)
 		rc = extents_punch(s, to.a.ino, dst_offset, end, &freed, err);
 	if (rc == 0)
-		rc = share_extents(s, &from, src_offset, src_offset + length, &to,
-				   dst_offset - src_offset, &added, err);
+		rc = extents_share(s, &from, src_offset, src_offset + length, &to,
+				   dst_offset - src_offset, &added, &count, err);
 	if (rc != 0)
 		return rc;
 	to.a.stored = to.a.stored - freed + added;

@@ -6,11 +6,13 @@
 /* What stands under the name, and what will. */
 struct put {
 	const struct put_args *a;
+	const struct inode *source; /* whose content it is to have, or NULL: that of a */
 	struct inode dir;
 	struct dentry d;
 	bool replaces;
 	struct inode old; /* if replaces */
 	struct inode in;  /* the new content */
+	uint64_t known;   /* the highest version that the name had */
 	int64_t now;
 };
 
@@ -30,6 +32,10 @@ look_up(struct store *s, const struct cred *cred, struct put *p, struct cfs_err 
 	p->replaces = rc == 1;
 	if (p->replaces && a->noclobber)
 		return err_code(err, CFS_EEXIST);
+	if (!p->replaces)
+		rc = attic_last_version(s, p->dir.a.ino, a->name, &p->known, err);
+	if (rc < 0)
+		return rc;
 	if (a->check_version && (p->replaces ? p->old.a.version : 0) != a->if_version)
 		return err_code(err, CFS_ECONFLICT);
 	return p->replaces && p->old.a.type == INODE_DIR ? err_code(err, CFS_EISDIR) : 0;
@@ -42,10 +48,10 @@ inherit(struct put *p)
 	struct inode_attr *in = &p->in.a;
 	const struct inode_attr *old = &p->old.a;
 
-	if (!p->replaces)
-		return;
-	in->version = old->version + 1;
-	if (old->type != INODE_FILE)
+	in->version = (p->replaces ? old->version : p->known) + 1;
+	if (p->source != NULL)
+		in->version = max_u64(in->version, p->source->a.version + 1);
+	if (!p->replaces || p->source != NULL || old->type != INODE_FILE)
 		return;
 	in->uid = old->uid;
 	in->gid = old->gid;
@@ -76,6 +82,58 @@ covered(const struct content_piece *pieces, size_t count, uint64_t size)
 		at += pieces[i].length;
 	}
 	return sum;
+}
+
+/* A symbolic link's target, into memory of the store's own. */
+static int
+target_of(struct store *s, const struct inode *in, struct bytes_view *out, struct cfs_err *err)
+{
+	static const struct db_sql sql = {"SELECT target FROM inode WHERE ino = ?1"};
+	struct db_stmt *st = db_use(s->db, &sql, err);
+
+	db_bind_u64(st, 1, in->a.ino);
+	int rc = db_step(st, err);
+	if (rc == 1) {
+		struct bytes_view target = db_col_blob(st, 0);
+
+		buf_clear(&s->path);
+		s->path_dir = 0;
+		rc = buf_append(&s->path, target.data, target.len) != 0 ? CFS_ENOMEM : 0;
+		*out = (struct bytes_view){s->path.data, s->path.len};
+	}
+	db_done(st);
+	return rc < 0 ? rc : 0;
+}
+
+/* The new inode is as another is now, whose extents it shares. */
+static int
+copy_inode(struct store *s, const struct cred *cred, struct put *p, struct cfs_err *err)
+{
+	struct bytes_view target = {0};
+	uint64_t added = 0, count = 0;
+	int rc = number_check(s, &p->a->stream, p->a->ino, err);
+
+	if (rc == 0 && p->source->a.type == INODE_SYMLINK)
+		rc = target_of(s, p->source, &target, err);
+	if (rc != 0)
+		return rc;
+	p->in = *p->source;
+	p->in.a.ino = p->a->ino;
+	p->in.a.gen = s->gen;
+	p->in.a.owner = p->dir.a.owner;
+	p->in.a.uploader = cred->user;
+	p->in.a.ctime_ns = p->in.a.btime_ns = p->now;
+	p->in.xattrs = 0;
+	inherit(p);
+	bind_name(p);
+	rc = xattr_inherit(s, &p->in, p->source, err);
+	if (rc == 0)
+		rc = inode_insert(s, &p->in, target, err);
+	if (rc == 0)
+		rc = extents_share(s, p->source, 0, p->source->a.size, &p->in, 0, &added, &count,
+				   err);
+	return rc == 0 ? inode_copy_sum(s, p->source->a.ino, p->in.a.ino, p->in.a.version, err)
+		       : rc;
 }
 
 static int
@@ -177,31 +235,56 @@ set_entry(struct store *s, const struct cred *cred, struct put *p, struct cfs_er
 		return rc;
 	rc = dentry_detach(s, &p->old, &p->d, err);
 	if (rc == 0)
-		rc = attic_bury(s, cred, &p->old, &was, p->dir.a.ino, p->a->name, BURY_REPLACED,
-				err);
+		rc = attic_bury(s, cred, &p->old, &was, p->dir.a.ino, p->a->name, p->in.a.ino, err);
 	return rc != 0 ? rc : inode_touch_dir(s, p->dir.a.ino, 0, 0, p->now, err);
+}
+
+static int
+do_put(struct store *s, const struct cred *cred, struct put *p, struct cfs_err *err)
+{
+	const struct put_args *a = p->a;
+	int rc = store_need_txn(s, err);
+
+	p->now = store_now(s);
+	if (rc == 0 && a->size > (uint64_t)STORE_FILE_MAX)
+		rc = err_code(err, CFS_EFBIG);
+	if (rc == 0)
+		rc = look_up(s, cred, p, err);
+	if (rc != 0)
+		return rc;
+	if (p->source != NULL)
+		rc = copy_inode(s, cred, p, err);
+	else
+		rc = a->make_inode ? make_inode(s, cred, p, err) : name_inode(s, cred, p, err);
+	if (rc == 0)
+		rc = set_entry(s, cred, p, err);
+	if (rc == 0 && a->has_sum)
+		rc = content_sum_set(s, (struct inode_ref){p->in.a.ino, p->in.a.gen},
+				     p->in.a.version, &a->sum, err);
+	return rc;
 }
 
 int
 content_put(struct store *s, const struct cred *cred, const struct put_args *a,
 	    struct inode_attr *out, uint64_t *replaced_out, struct cfs_err *err)
 {
-	struct put p = {.a = a, .now = store_now(s)};
-	int rc = store_need_txn(s, err);
+	struct put p = {.a = a};
+	int rc = do_put(s, cred, &p, err);
 
-	if (rc == 0 && a->size > (uint64_t)STORE_FILE_MAX)
-		rc = err_code(err, CFS_EFBIG);
-	if (rc == 0)
-		rc = look_up(s, cred, &p, err);
-	if (rc != 0)
-		return rc;
-	rc = a->make_inode ? make_inode(s, cred, &p, err) : name_inode(s, cred, &p, err);
-	if (rc == 0)
-		rc = set_entry(s, cred, &p, err);
-	if (rc == 0 && a->has_sum)
-		rc = content_sum_set(s, (struct inode_ref){p.in.a.ino, p.in.a.gen}, p.in.a.version,
-				     &a->sum, err);
 	*out = p.in.a;
+	*replaced_out = p.replaces ? p.old.a.version : 0;
+	return rc;
+}
+
+int
+content_put_copy(struct store *s, const struct cred *cred, const struct put_args *a,
+		 const struct inode *source, struct inode *out, uint64_t *replaced_out,
+		 struct cfs_err *err)
+{
+	struct put p = {.a = a, .source = source};
+	int rc = do_put(s, cred, &p, err);
+
+	*out = p.in;
 	*replaced_out = p.replaces ? p.old.a.version : 0;
 	return rc;
 }

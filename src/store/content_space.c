@@ -91,7 +91,9 @@ content_allocate(struct store *s, const struct cred *cred, struct inode_ref ref,
 		return rc;
 	*out = in.a;
 	old = in;
-	if (clear && offset < in.a.size)
+	if (clear)
+		rc = attic_keep_before(s, cred, &in, offset, min_u64(end, in.a.size), err);
+	if (rc == 0 && clear && offset < in.a.size)
 		rc = extents_punch(s, in.a.ino, offset, min_u64(end, in.a.size), &freed, err);
 	in.a.stored -= freed;
 	if (!keep_size)

@@ -81,6 +81,8 @@ content_write(struct store *s, const struct cred *cred, struct inode_ref ref, bo
 	if (append)
 		offset = in.a.size;
 	rc = content_span(offset, pieces, count, &end, err);
+	if (rc == 0)
+		rc = attic_keep_before(s, cred, &in, offset, min_u64(end, in.a.size), err);
 	if (rc == 0 && offset < in.a.size)
 		rc = extents_punch(s, in.a.ino, offset, min_u64(end, in.a.size), &freed, err);
 	if (rc == 0)

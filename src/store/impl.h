@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/time.h"
+#include "store/attic.h"
 #include "store/blob.h"
 #include "store/changes.h"
 #include "store/content.h"
@@ -66,7 +67,13 @@ int shared_check_writable(const struct store_shared *sh, struct cfs_err *err);
 /* Changes of `usage` that the running transaction has not written yet. */
 struct usage_delta {
 	uint64_t owner; /* 0: empty */
-	int64_t bytes, files;
+	int64_t bytes, files, attic;
+};
+
+/* What a user's files may take, and what they took when the running transaction began; owner 0: not looked up yet. */
+struct quota_cache {
+	uint64_t owner, limit; /* 0: none */
+	int64_t bytes;
 };
 
 /* The stream of the running transaction: read once, written once (the write mutex keeps others away). */
@@ -97,6 +104,7 @@ struct store {
 	bool content_refused;
 	struct stream_cache stream;
 	struct usage_delta usage, usage_saved;
+	struct quota_cache quota;
 
 	/* Numbers reserved for entries of links and the like: of this process, or of this transaction while fresh. */
 	uint64_t next_number, end_number;
@@ -111,7 +119,6 @@ struct store {
 	struct buf path;
 
 	struct sha256_ctx *sha;
-	int64_t attic_summed_ns; /* when the keeper last added the attic up */
 };
 
 /* Opens the database if it is not. Every verb begins with it, with store_read_begin() or with store_need_txn(). */
@@ -158,6 +165,8 @@ bool space_is_short(const struct store *s);
 
 /* change. Notes that owner has so many more bytes and inodes; written with the commit. */
 int usage_add(struct store *s, uint64_t owner, int64_t bytes, int64_t files, struct cfs_err *err);
+/* change. Likewise of the attic. */
+int usage_add_attic(struct store *s, uint64_t owner, int64_t bytes, struct cfs_err *err);
 /* change. */
 int usage_flush(struct store *s, struct cfs_err *err);
 
@@ -263,19 +272,37 @@ int dentry_detach(struct store *s, struct inode *in, const struct dentry *d, str
 #define NAME_TEXT_SIZE 64
 const char *name_text(char out[NAME_TEXT_SIZE], struct bytes_view name);
 
-/* ---- attic.c -------------------------------------------------------------------------------------------------------------------- */
+/* change. Copies the stored sum, if it is of the content as it is. */
+int inode_copy_sum(struct store *s, uint64_t from, uint64_t to, uint64_t version,
+		   struct cfs_err *err);
 
-enum bury_reason {
-	BURY_REPLACED, /* put, cp or rename over the name: always kept */
-	BURY_REMOVED   /* unlink: kept unless it lived less than a minute */
-};
+/* ---- attic.c, attic_expire.c ---------------------------------------------------------------------------------------------------- */
+
+/* What an entry's ino is; see the table in schema.c. */
+enum attic_kind { ATTIC_CONTENT = 1, ATTIC_NAME = 2, ATTIC_DIRECTORY = 3, ATTIC_NOTE = 4 };
 
 /*
  * change. An entry of the inode was taken away (dentry_detach() was done, the row is not written): writes the inode, and
- * if that was its last name puts it into the attic or among the orphans.
+ * if that was its last name puts it into the attic or among the orphans. heir: the inode that has the name now, 0 when it
+ * was removed (then what lived for less than a minute is not kept).
  */
 int attic_bury(struct store *s, const struct cred *cred, struct inode *in, const struct inode *old,
-	       uint64_t dir, struct bytes_view name, enum bury_reason reason, struct cfs_err *err);
+	       uint64_t dir, struct bytes_view name, uint64_t heir, struct cfs_err *err);
+/* change. A directory was removed: notes its name, so that what was in it is found. */
+int attic_bury_dir(struct store *s, const struct cred *cred, const struct inode *in, uint64_t dir,
+		   struct bytes_view name, struct cfs_err *err);
+/* change. Notes that in, named so, was made by restoring version source. */
+int attic_note(struct store *s, const struct cred *cred, const struct inode *in, uint64_t dir,
+	       struct bytes_view name, uint64_t source, struct cfs_err *err);
+/*
+ * change. Bytes [from, to) are about to be destroyed in place: keeps the content as it is, unless that was done within a
+ * minute, or the file is younger than that.
+ */
+int attic_keep_before(struct store *s, const struct cred *cred, const struct inode *in,
+		      uint64_t from, uint64_t to, struct cfs_err *err);
+/* The highest version that the name ever had, as far as is known, 0 none: a new file goes on counting from there. */
+int attic_last_version(struct store *s, uint64_t dir, struct bytes_view name, uint64_t *version_out,
+		       struct cfs_err *err);
 /*
  * The path of a directory, without a copy: the last one is kept, because whole trees are put and removed directory by
  * directory. Valid until the next call. Inside a transaction.
@@ -283,6 +310,17 @@ int attic_bury(struct store *s, const struct cred *cred, struct inode *in, const
 int path_of_dir(struct store *s, uint64_t dir, struct bytes_view *out, struct cfs_err *err);
 /* change. Deletes some entries that are over age or size: *count_out of them, max when the time was up before. */
 int attic_expire(struct store *s, unsigned max, unsigned *count_out, struct cfs_err *err);
+
+/* ---- content_put.c ---------------------------------------------------------------------------------------------------------------- */
+
+/* change. content_put() whose content, type, mode and times are those of an inode; make_inode is set, pieces are not. */
+int content_put_copy(struct store *s, const struct cred *cred, const struct put_args *a,
+		     const struct inode *source, struct inode *out, uint64_t *replaced_out,
+		     struct cfs_err *err);
+/* change. Adds the extents of [from, to) of src to dst, `shift` further on (modulo 2^64): *added bytes, *count of them. */
+int extents_share(struct store *s, const struct inode *src, uint64_t from, uint64_t to,
+		  const struct inode *dst, uint64_t shift, uint64_t *added, uint64_t *count,
+		  struct cfs_err *err);
 
 /* ---- extents.c -------------------------------------------------------------------------------------------------------------------- */
 

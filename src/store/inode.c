@@ -54,17 +54,25 @@ cred_owns(const struct cred *cred, uint64_t owner)
 	return cred->admin || (owner != 0 && owner == cred->user);
 }
 
-/* Whether it is an upload of somebody else's, which nobody sees before it has a name. 1, 0, or a code. */
+#define STILL_OPEN_NS (3600 * NS_PER_S) /* others may have had open what was removed */
+
+/*
+ * Whether it is an upload of somebody else's, which nobody sees before it has a name, or in somebody else's attic, where
+ * nobody looks who had not the file open. 1, 0, or a code.
+ */
 static int
-is_others_upload(struct store *s, const struct cred *cred, const struct inode *in,
+is_others_secret(struct store *s, const struct cred *cred, const struct inode *in,
 		 struct cfs_err *err)
 {
-	static const struct db_sql sql = {"SELECT person FROM unnamed WHERE ino = ?1"};
+	static const struct db_sql sql = {
+	    "SELECT person FROM unnamed WHERE ino = ?1 UNION ALL SELECT owner FROM attic"
+	    " WHERE ino = ?1 AND kind = 1 AND (how = 3 OR removed < ?2)"};
 	uint64_t person;
 
 	if (in->a.nlink > 0 || cred_owns(cred, in->a.owner))
 		return 0;
-	return sql_get(s, &sql, SQL_ARGS(in->a.ino), &person, err);
+	return sql_get(s, &sql, SQL_ARGS(in->a.ino, (uint64_t)(store_now(s) - STILL_OPEN_NS)),
+		       &person, err);
 }
 
 int
@@ -79,7 +87,7 @@ inode_get(struct store *s, const struct cred *cred, struct inode_ref ref, struct
 		return err_code(err, CFS_ESTALE);
 	if (!cred_sees(cred, out->a.owner))
 		return err_code(err, CFS_ENOENT);
-	rc = is_others_upload(s, cred, out, err);
+	rc = is_others_secret(s, cred, out, err);
 	return rc == 1 ? err_code(err, CFS_ESTALE) : rc;
 }
 
@@ -181,6 +189,18 @@ inode_update(struct store *s, const struct inode *in, const struct inode *old, s
 		return rc;
 	rc = count_usage(s, old, -1, err);
 	return rc != 0 ? rc : count_usage(s, in, 1, err);
+}
+
+int
+inode_copy_sum(struct store *s, uint64_t from, uint64_t to, uint64_t version, struct cfs_err *err)
+{
+	static const struct db_sql sql = {
+	    "UPDATE inode SET sum_version = ?3, sum = (SELECT f.sum FROM inode f WHERE f.ino = ?1)"
+	    " WHERE ino = ?2 AND EXISTS (SELECT 1 FROM inode f WHERE f.ino = ?1"
+	    " AND f.sum IS NOT NULL AND f.sum_version = f.version)"};
+	int rc = sql_run(s, &sql, SQL_ARGS(from, to, version), err);
+
+	return rc < 0 ? rc : 0;
 }
 
 int

@@ -34,7 +34,8 @@ inode_clear_sum(struct store *s, uint64_t ino, struct cfs_err *err)
 }
 
 static int
-set_size(struct store *s, struct inode *in, uint64_t size, bool unnamed, struct cfs_err *err)
+set_size(struct store *s, const struct cred *cred, struct inode *in, uint64_t size, bool unnamed,
+	 struct cfs_err *err)
 {
 	uint64_t freed = 0;
 	int rc = 0;
@@ -45,10 +46,11 @@ set_size(struct store *s, struct inode *in, uint64_t size, bool unnamed, struct 
 		return err_code(err, CFS_EFBIG);
 	if (size == in->a.size)
 		return 0;
-	if (size == 0) {
+	rc = attic_keep_before(s, cred, in, size, in->a.size, err);
+	if (rc == 0 && size == 0) {
 		freed = in->a.stored;
 		rc = extents_drop(s, in->a.ino, err);
-	} else if (size < in->a.size) {
+	} else if (rc == 0 && size < in->a.size) {
 		rc = extents_punch(s, in->a.ino, size, in->a.size, &freed, err);
 	}
 	if (rc == 0)
@@ -92,7 +94,7 @@ names_setattr(struct store *s, const struct cred *cred, const struct setattr_arg
 		return rc;
 	old = in;
 	if ((a->valid & SETATTR_SIZE) != 0)
-		rc = set_size(s, &in, a->size, unnamed, err);
+		rc = set_size(s, cred, &in, a->size, unnamed, err);
 	if (rc != 0)
 		return rc;
 	if ((a->valid & SETATTR_MODE) != 0)

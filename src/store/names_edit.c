@@ -100,6 +100,7 @@ names_create(struct store *s, const struct cred *cred, const struct create_args 
 {
 	struct inode dir, in;
 	struct dentry d;
+	uint64_t known = 0;
 	int rc = store_need_txn(s, err);
 
 	if (rc == 0)
@@ -116,6 +117,11 @@ names_create(struct store *s, const struct cred *cred, const struct create_args 
 	if (rc != 0)
 		return rc;
 	in = new_inode(s, cred, a);
+	if (a->type != INODE_DIR)
+		rc = attic_last_version(s, dir.a.ino, a->name, &known, err);
+	if (rc != 0)
+		return rc;
+	in.a.version += known;
 	in.a.owner = dir.a.owner;
 	inherit_group(&in, &dir);
 	in.a.nlink = a->type == INODE_DIR ? 2 : 1;
@@ -132,15 +138,17 @@ names_create(struct store *s, const struct cred *cred, const struct create_args 
 }
 
 static int
-remove_directory(struct store *s, const struct inode *in, const struct dentry *d,
-		 struct cfs_err *err)
+remove_directory(struct store *s, const struct cred *cred, const struct inode *in,
+		 const struct dentry *d, struct bytes_view name, struct cfs_err *err)
 {
 	int rc;
 
 	if (in->a.size != 0)
 		return err_code(err, CFS_ENOTEMPTY);
 	rc = dentry_delete(s, d, err);
-	return rc == 0 ? inode_delete_dir(s, in, err) : rc;
+	if (rc == 0)
+		rc = inode_delete_dir(s, in, err);
+	return rc == 0 ? attic_bury_dir(s, cred, in, d->parent, name, err) : rc;
 }
 
 int
@@ -163,14 +171,14 @@ names_unlink(struct store *s, const struct cred *cred, struct inode_ref dir, str
 	if (directory != (in.a.type == INODE_DIR))
 		return err_code(err, directory ? CFS_ENOTDIR : CFS_EISDIR);
 	if (directory) {
-		rc = remove_directory(s, &in, &d, err);
+		rc = remove_directory(s, cred, &in, &d, name, err);
 	} else {
 		old = in;
 		rc = dentry_delete(s, &d, err);
 		if (rc == 0)
 			rc = dentry_detach(s, &in, &d, err);
 		if (rc == 0)
-			rc = attic_bury(s, cred, &in, &old, parent.a.ino, name, BURY_REMOVED, err);
+			rc = attic_bury(s, cred, &in, &old, parent.a.ino, name, 0, err);
 	}
 	if (rc == 0)
 		rc = inode_touch_dir(s, parent.a.ino, -1, directory ? -1 : 0, store_now(s), err);

@@ -89,6 +89,22 @@ check_move(struct store *s, const struct move *m, bool noreplace, bool exchange,
 	return 0;
 }
 
+/* The versions of a name count up: what comes in the place of another is newer than that. */
+static int
+count_on(struct store *s, struct move *m, struct cfs_err *err)
+{
+	static const struct db_sql sql = {"UPDATE inode SET sum_version = ?3"
+					  " WHERE ino = ?1 AND sum_version = ?2"};
+	uint64_t version = m->target.a.version + 1;
+	int rc;
+
+	if (m->in.a.type != INODE_FILE || m->in.a.version >= version)
+		return 0;
+	rc = sql_run(s, &sql, SQL_ARGS(m->in.a.ino, m->in.a.version, version), err);
+	m->in.a.version = version;
+	return rc < 0 ? rc : 0;
+}
+
 /* Takes the target out of the way; its entry goes with it. */
 static int
 replace_target(struct store *s, const struct cred *cred, struct move *m, struct cfs_err *err)
@@ -102,9 +118,9 @@ replace_target(struct store *s, const struct cred *cred, struct move *m, struct 
 		return inode_delete_dir(s, &old, err);
 	rc = dentry_detach(s, &m->target, &m->to, err);
 	if (rc == 0)
-		rc = attic_bury(s, cred, &m->target, &old, m->to_dir.a.ino, m->to_name,
-				BURY_REPLACED, err);
-	return rc;
+		rc = attic_bury(s, cred, &m->target, &old, m->to_dir.a.ino, m->to_name, m->in.a.ino,
+				err);
+	return rc == 0 ? count_on(s, m, err) : rc;
 }
 
 /* The inode is known by entry `to` where it was known by `from`. The row is written, with a new ctime. */

@@ -23,26 +23,32 @@
  *   keeper may doom it. owner: who reserved it.
  * blob_owner: who may name a ready blob, and by which content it is found (dedup). Sharing a file of another's tree adds
  *   a row; all rows go when the blob is doomed, which needs refs 0: so the bytes go when the last user's do.
- * attic: kind 1 a dead inode kept whole, 2 a name that was removed while the inode has others (ino is alive then).
- *   size: bytes that its extents cover.
+ * attic: what was, in the order of id. kind 1 a dead inode kept whole, 2 a name that was removed while the inode has others
+ *   (ino is alive then), 3 a directory that was removed (ino was its number), 4 a note: version of ino was restored. how: enum
+ *   attic_how. heir: the inode that stands where it stood, 0 none; by it the versions of a file are found after it was renamed.
+ *   path: of directory dir, then. size: bytes that its extents cover. extra: kind 1 in how 3 the extents that were shared,
+ *   kind 3 the mode, kind 4 the version that was restored.
  * answer: what a change was answered, until the client has it. ino_range: numbers given to clients, never twice.
  * event: numbers only grow (events.c gives them), so that the oldest are found without an index of times, which every
  *   change would pay for. counter 'events_gone': up to here events were removed (unseen receipts stay).
  * partial: what one device was sent of a version so far, for those that go on reading on another connection.
- * usage: live inodes of a user, and the bytes of the files among them and of all their extended attributes.
+ * usage: live inodes of a user, and the bytes of the files among them and of all their extended attributes; attic: sum of
+ *   size of the user's entries there.
+ * person.quota: bytes; NULL what the server's settings say, 0 none.
  */
 static const char tables[] =
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE person (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
-    " disabled INTEGER NOT NULL, home INTEGER NOT NULL, password TEXT, created INTEGER NOT NULL);"
+    " disabled INTEGER NOT NULL, home INTEGER NOT NULL, password TEXT, created INTEGER NOT NULL,"
+    " quota INTEGER);"
     "CREATE TABLE device (fingerprint BLOB PRIMARY KEY, person INTEGER NOT NULL,"
     " name TEXT NOT NULL, created INTEGER NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX device_person ON device (person);"
     "CREATE TABLE invite (hash BLOB PRIMARY KEY, person INTEGER NOT NULL,"
     " expires INTEGER NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE usage (person INTEGER PRIMARY KEY, bytes INTEGER NOT NULL,"
-    " files INTEGER NOT NULL);"
+    " files INTEGER NOT NULL, attic INTEGER NOT NULL);"
 
     "CREATE TABLE inode (ino INTEGER PRIMARY KEY, gen INTEGER NOT NULL, type INTEGER NOT NULL,"
     " mode INTEGER NOT NULL, nlink INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL,"
@@ -61,12 +67,14 @@ static const char tables[] =
     "CREATE INDEX unnamed_since ON unnamed (since);"
     "CREATE TABLE orphan (ino INTEGER PRIMARY KEY, since INTEGER NOT NULL);"
     "CREATE INDEX orphan_since ON orphan (since);"
-    "CREATE TABLE attic (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, ino INTEGER NOT NULL,"
-    " owner INTEGER NOT NULL, dir INTEGER NOT NULL, path BLOB NOT NULL, removed INTEGER NOT NULL,"
-    " remover INTEGER NOT NULL, version INTEGER NOT NULL, size INTEGER NOT NULL);"
-    "CREATE INDEX attic_removed ON attic (removed, kind, size);"
-    "CREATE INDEX attic_dir ON attic (owner, dir);"
+    "CREATE TABLE attic (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, how INTEGER NOT NULL,"
+    " ino INTEGER NOT NULL, heir INTEGER NOT NULL, owner INTEGER NOT NULL, dir INTEGER NOT NULL,"
+    " name BLOB NOT NULL, path BLOB NOT NULL, removed INTEGER NOT NULL, remover INTEGER NOT NULL,"
+    " version INTEGER NOT NULL, size INTEGER NOT NULL, extra INTEGER NOT NULL);"
+    "CREATE INDEX attic_owner ON attic (owner);"
+    "CREATE INDEX attic_name ON attic (dir, name);"
     "CREATE INDEX attic_ino ON attic (ino);"
+    "CREATE INDEX attic_heir ON attic (heir) WHERE heir <> 0;"
 
     "CREATE TABLE xattr (ino INTEGER NOT NULL, name BLOB NOT NULL, value BLOB NOT NULL,"
     " PRIMARY KEY (ino, name));"

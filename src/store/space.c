@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "store/impl.h"
 #include "store/layout.h"
+#include "store/quota.h"
 
 /* With less than this the next transaction may not fit: the ballast goes while it still helps. */
 #define NEARLY_FULL_BYTES (2u * 1024 * 1024)
@@ -137,15 +138,19 @@ int
 usage_flush(struct store *s, struct cfs_err *err)
 {
 	static const struct db_sql sql = {
-	    "INSERT INTO usage (person, bytes, files) VALUES (?1, ?2, ?3)"
-	    " ON CONFLICT (person) DO UPDATE SET bytes = usage.bytes + ?2, files = usage.files + ?3"
-	    " WHERE typeof(usage.bytes + ?2) = 'integer'"};
+	    "INSERT INTO usage (person, bytes, files, attic) VALUES (?1, ?2, ?3, ?4)"
+	    " ON CONFLICT (person) DO UPDATE SET bytes = usage.bytes + ?2, files = usage.files + ?3,"
+	    " attic = usage.attic + ?4 WHERE typeof(usage.bytes + ?2) = 'integer'"};
 	struct usage_delta d = s->usage;
 	int rc;
 
 	memset(&s->usage, 0, sizeof(s->usage));
-	if (d.owner != 0 && (d.bytes != 0 || d.files != 0))
-		rc = sql_run(s, &sql, SQL_ARGS(d.owner, (uint64_t)d.bytes, (uint64_t)d.files), err);
+	memset(&s->quota, 0, sizeof(s->quota));
+	if (d.owner != 0 && (d.bytes != 0 || d.files != 0 || d.attic != 0))
+		rc = sql_run(
+		    s, &sql,
+		    SQL_ARGS(d.owner, (uint64_t)d.bytes, (uint64_t)d.files, (uint64_t)d.attic),
+		    err);
 	else
 		rc = 1;
 	/* Holes cost nothing, so that a few files can have more bytes together than there are numbers. */
@@ -175,29 +180,41 @@ usage_add(struct store *s, uint64_t owner, int64_t bytes, int64_t files, struct 
 }
 
 int
+usage_add_attic(struct store *s, uint64_t owner, int64_t bytes, struct cfs_err *err)
+{
+	int rc = 0;
+
+	if (s->usage.owner != owner) {
+		rc = usage_flush(s, err);
+		s->usage.owner = owner;
+	}
+	s->usage.attic += bytes;
+	return rc;
+}
+
+int
 store_statfs(struct store *s, const struct cred *cred, struct store_space *out, struct cfs_err *err)
 {
-	static const struct db_sql sql = {"SELECT bytes, files FROM usage WHERE person = ?1"};
-	struct db_stmt *st;
-	int rc = store_need_db(s, err);
+	struct quota q;
+	int rc;
 
 	memset(out, 0, sizeof(*out));
-	if (rc == 0 && s->in_txn)
-		rc = usage_flush(s, err);
+	rc = quota_get(s, cred->user, &q, err);
 	if (rc == 0)
 		rc = blob_space(s->blobs, &out->total_bytes, &out->free_bytes, err);
 	if (rc != 0)
 		return rc;
 	out->free_bytes -= min_u64(out->free_bytes, s->conf->min_free_bytes);
-	st = db_use(s->db, &sql, err);
-	db_bind_u64(st, 1, cred->user);
-	rc = db_step(st, err);
-	if (rc == 1) {
-		out->used_bytes = db_col_u64(st, 0);
-		out->files = db_col_u64(st, 1);
+	if (q.limit != 0) {
+		out->total_bytes = min_u64(out->total_bytes, q.limit);
+		out->free_bytes =
+		    min_u64(out->free_bytes, q.limit - min_u64(q.limit, q.used_bytes));
 	}
-	db_done(st);
-	return rc < 0 ? rc : 0;
+	out->used_bytes = q.used_bytes;
+	out->files = q.files;
+	out->quota = q.limit;
+	out->attic_bytes = q.attic_bytes;
+	return 0;
 }
 
 int
@@ -209,7 +226,7 @@ store_stats(struct store *s, struct store_stats *out, struct cfs_err *err)
 	    " (SELECT count(*) FROM blob WHERE state = 1),"
 	    " (SELECT COALESCE(sum(stored), 0) FROM blob WHERE state = 1),"
 	    " (SELECT count(*) FROM attic WHERE kind = 1),"
-	    " (SELECT total(size) FROM attic WHERE kind = 1)"};
+	    " (SELECT COALESCE(sum(attic), 0) FROM usage)"};
 	struct db_stmt *st;
 	uint64_t total;
 	int rc = store_need_db(s, err);

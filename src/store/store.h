@@ -31,6 +31,7 @@ struct store_conf {
 	uint64_t attic_max_bytes;  /* over this the oldest give way; 0: no limit */
 	int64_t events_keep_ms;    /* retention of events, 0: no limit of time */
 	uint64_t events_max_bytes; /* over about this much the oldest give way; 0: no limit */
+	uint64_t quota_bytes;      /* of users who have none of their own, 0: none */
 	uint64_t
 	    min_free_bytes; /* below this much free disk, changes that add content get CFS_ENOSPC */
 	unsigned
@@ -103,7 +104,7 @@ uint64_t store_last_commit(const struct store *s);
 
 struct store_space {
 	uint64_t total_bytes, free_bytes;
-	uint64_t used_bytes, files; /* of cred's user */
+	uint64_t used_bytes, files, quota, attic_bytes; /* of cred's user; quota 0: none */
 };
 int store_statfs(struct store *s, const struct cred *cred, struct store_space *out,
 		 struct cfs_err *err);

@@ -11,6 +11,7 @@ forget(struct store *s)
 	memset(&s->stream, 0, sizeof(s->stream));
 	memset(&s->usage, 0, sizeof(s->usage));
 	memset(&s->usage_saved, 0, sizeof(s->usage_saved));
+	memset(&s->quota, 0, sizeof(s->quota));
 	s->path_dir = 0;
 	s->last_event = 0;
 }

@@ -52,11 +52,11 @@ drop_entry(struct model *m, struct entry *e)
 }
 
 unsigned
-model_add_node(struct model *m, uint64_t ino, bool dir)
+model_add_node(struct model *m, uint64_t ino, bool dir, uint64_t version)
 {
 	struct node *n = &m->nodes[m->node_count];
 
-	*n = (struct node){.ino = ino, .dir = dir, .version = 1};
+	*n = (struct node){.ino = ino, .dir = dir, .version = version};
 	if (!dir) {
 		n->data = calloc(1, CONTENT_MAX);
 		assert_non_null(n->data);
@@ -128,8 +128,9 @@ op_create(struct model *m, bool keep, int *want)
 	(void)snprintf(name, sizeof(name), "%u", model_random(m, NAMES));
 	*want = find(m, dir, name) != NULL ? CFS_EEXIST : 0;
 	int rc = st_create(m->t, model_ref(m, dir), name, is_dir ? INODE_DIR : INODE_FILE, &attr);
+	/* A name that was there before may go on counting, as far as the attic knows of it. */
 	if (rc == 0 && *want == 0 && keep)
-		model_add_entry(m, dir, name, model_add_node(m, attr.ino, is_dir));
+		model_add_entry(m, dir, name, model_add_node(m, attr.ino, is_dir, attr.version));
 	return rc;
 }
 
@@ -149,11 +150,11 @@ op_put(struct model *m, bool keep, int *want)
 	int rc = st_put(m->t, model_ref(m, dir), name, data, len, &attr);
 	if (rc != 0 || *want != 0 || !keep)
 		return rc;
-	unsigned node = model_add_node(m, attr.ino, false);
+	unsigned node = model_add_node(m, attr.ino, false, attr.version);
 	memcpy(m->nodes[node].data, data, len);
 	m->nodes[node].size = len;
 	if (e != NULL) {
-		m->nodes[node].version = m->nodes[e->node].version + 1;
+		assert_int_equal(attr.version, m->nodes[e->node].version + 1);
 		drop_entry(m, e);
 	}
 	model_add_entry(m, dir, name, node);
@@ -225,8 +226,11 @@ op_rename(struct model *m, bool keep, int *want)
 		unsigned node = e->node;
 
 		drop_entry(m, e);
-		if (over != NULL)
+		if (over != NULL) {
+			m->nodes[node].version =
+			    max_u64(m->nodes[node].version, m->nodes[over->node].version + 1);
 			drop_entry(m, over);
+		}
 		model_add_entry(m, to, to_name, node);
 	}
 	return rc;

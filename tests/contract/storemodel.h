@@ -41,7 +41,7 @@ struct model {
 
 unsigned model_random(struct model *m, unsigned below);
 /* A new node without a name; its index. */
-unsigned model_add_node(struct model *m, uint64_t ino, bool dir);
+unsigned model_add_node(struct model *m, uint64_t ino, bool dir, uint64_t version);
 void model_add_entry(struct model *m, unsigned dir, const char *name, unsigned node);
 unsigned model_count_in(struct model *m, unsigned dir);
 struct inode_ref model_ref(const struct model *m, unsigned node);

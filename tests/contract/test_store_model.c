@@ -112,15 +112,14 @@ store_and_model_agree(void **state)
 	assert_non_null(m->blob_data);
 	rand_bytes(m->blob_data, BLOB_LEN);
 	m->blob = st_blob(t, m->blob_data, BLOB_LEN);
-	(void)model_add_node(m, t->home.ino, true);
+	(void)model_add_node(m, t->home.ino, true, 1);
 	struct inode_attr f;
 	struct content_piece hold = {.kind = PIECE_BLOB, .length = BLOB_LEN, .blob = m->blob};
 	assert_int_equal(st_create(t, t->home, "all", INODE_FILE, &f), 0);
 	assert_int_equal(st_write(t, st_ref(&f), 0, &hold, 1, &f), 0);
-	model_add_entry(m, 0, "all", model_add_node(m, f.ino, false));
+	model_add_entry(m, 0, "all", model_add_node(m, f.ino, false, f.version));
 	memcpy(m->nodes[1].data, m->blob_data, BLOB_LEN);
 	m->nodes[1].size = BLOB_LEN;
-	m->nodes[1].version = 2;
 	for (unsigned long i = 1; i <= count && m->node_count < NODES - 1; i++) {
 		one_step(m);
 		if (i % 250 == 0)

@@ -218,6 +218,7 @@ make_session(struct mount *m, struct options *o, struct cfs_err *err)
 		ops_dirs(&ops);
 		ops_xattrs(&ops);
 		ops_space(&ops);
+		versions_wrap(&m->versions, &ops);
 		s = fuse_session_new(&args, &ops, sizeof ops, m);
 	}
 	if (s == NULL) {
@@ -338,8 +339,10 @@ run(struct options *o, int parent_fd)
 	if (rc == 0) {
 		listings_init(&m.listings);
 		ahead_init(&m.ahead, &m);
+		versions_init(&m.versions);
 		rc = serve(&m, o, parent_fd, &err);
 		ahead_fini(&m.ahead);
+		versions_fini(&m.versions);
 		listings_fini(&m.listings);
 		/* Closes what is still open, which sends what was written. */
 		inodes_fini(&m.inodes);

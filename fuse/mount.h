@@ -25,6 +25,7 @@
 #include "holder.h"
 #include "inode.h"
 #include "listing.h"
+#include "versions.h"
 
 #define MOUNT_IO_MAX (1024u * 1024)
 
@@ -43,6 +44,7 @@ struct mount {
 	struct listings listings;
 	struct ahead ahead;
 	struct holder holder;
+	struct versions versions;
 };
 
 struct mount *mount_of(fuse_req_t req);

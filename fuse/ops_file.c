@@ -35,7 +35,8 @@ is_append(const struct fuse_file_info *fi)
 static int
 attach(struct mount *m, struct inode *i, const struct cfs_attr *a, struct fuse_file_info *fi)
 {
-	bool writable = !m->read_only && attr_is_own(m, a), keep_cache = false;
+	/* What has no name any more is opened here as an old version alone (versions.h). */
+	bool writable = !m->read_only && attr_is_own(m, a) && a->nlink > 0, keep_cache = false;
 	int rc;
 
 	if (!writable && !for_reading(fi)) {

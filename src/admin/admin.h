@@ -31,7 +31,8 @@ struct admin_cmd {
 	admin_fn *run;
 };
 
-admin_fn cmd_init, cmd_invite, cmd_user, cmd_quota, cmd_status, cmd_fsck, cmd_rotate_key;
+admin_fn cmd_init, cmd_invite, cmd_user, cmd_quota, cmd_status, cmd_fsck, cmd_gc, cmd_scrub,
+    cmd_backup, cmd_verify_backup, cmd_restore, cmd_rotate_key;
 
 /*
  * A command's options: as args_parse() with the spec's one group (or none) and the options that all commands have.

@@ -4,16 +4,25 @@
 
 #include "admin/admin.h"
 #include "admin/output.h"
+#include "base/bytes.h"
 #include "base/io.h"
+#include "proto/codec.h"
 #include "store/store.h"
 
-static const struct arg_spec spec = {
-    .prog = "cfsadm fsck",
-    .synopsis = "",
-    .summary = "Check every rule of the store; changes nothing. Exit status 7 if there are faults.",
-    .footer = "While a daemon runs the store is looked at as it is at one moment; a fault that is\n"
-	      "not there any more when the check runs again was a change under way.\n",
+struct options {
+	bool repair;
 };
+
+static const struct arg_opt opts[] = {
+    {.long_name = "repair",
+     .kind = ARG_FLAG,
+     .offset = offsetof(struct options, repair),
+     .help = "first put right what needs no guess; no content is dropped"},
+};
+
+static const char footer[] =
+    "While a daemon runs the store is looked at as it is at one moment; a fault that is\n"
+    "not there any more when the check runs again was a change under way.\n";
 
 struct faults {
 	const struct admin *a;
@@ -51,9 +60,43 @@ check(const struct admin *a, struct cfs_err *err)
 	return rc;
 }
 
+static int
+repair(const struct admin *a, struct cfs_err *err)
+{
+	struct m_empty req = {0};
+	struct m_admin_repair_rep rep;
+	struct admin_link *link;
+	struct m_line line;
+	int rc = admin_connect(a, &link, err);
+
+	if (rc)
+		return rc;
+	rc = admin_call(link, OP_ADMIN_REPAIR, &req, &rep, err);
+	while (rc == 0 && list_next(&rep.lines, &line)) {
+		if (a->json)
+			rc =
+			    output_json(json_pack("{s:o}", "repaired", output_str(line.text)), err);
+		else
+			(void)printf("repaired: %.*s\n", STR_ARGS(line.text));
+	}
+	admin_disconnect(link);
+	return rc;
+}
+
 int
 cmd_fsck(struct admin *a, int argc, char **argv, struct cfs_err *err)
 {
+	struct options o = {0};
+	const struct arg_group group = {
+	    .title = "Options", .opts = opts, .n = ARRAY_SIZE(opts), .values = &o};
+	const struct arg_spec spec = {
+	    .prog = "cfsadm fsck",
+	    .synopsis = "[--repair]",
+	    .summary = "Check every rule of the store. Exit status 7 if there are faults.",
+	    .footer = footer,
+	    .groups = &group,
+	    .n_groups = 1,
+	};
 	int lock = -1, first, rc;
 
 	rc = admin_args(a, &spec, argc, argv, &first, err);
@@ -62,6 +105,8 @@ cmd_fsck(struct admin *a, int argc, char **argv, struct cfs_err *err)
 	rc = admin_config(a, err);
 	if (rc == 0)
 		rc = admin_become_owner(a, err);
+	if (rc == 0 && o.repair)
+		rc = repair(a, err);
 	if (rc)
 		return rc;
 	rc = store_lock(a->config->path, &lock, err);

@@ -13,13 +13,12 @@
 #include "base/version.h"
 
 static const struct admin_cmd commands[] = {
-    {"init", cmd_init},
-    {"invite", cmd_invite},
-    {"user", cmd_user},
-    {"quota", cmd_quota},
-    {"status", cmd_status},
-    {"fsck", cmd_fsck},
-    {"rotate-key", cmd_rotate_key},
+    {"init", cmd_init},       {"invite", cmd_invite},
+    {"user", cmd_user},       {"quota", cmd_quota},
+    {"status", cmd_status},   {"fsck", cmd_fsck},
+    {"gc", cmd_gc},           {"scrub", cmd_scrub},
+    {"backup", cmd_backup},   {"verify-backup", cmd_verify_backup},
+    {"restore", cmd_restore}, {"rotate-key", cmd_rotate_key},
 };
 
 static const struct arg_opt opts[] = {
@@ -130,6 +129,11 @@ main(int argc, char **argv)
 		      "  quota    say or set what a user's files may take\n"
 		      "  status   say how the server and its store are\n"
 		      "  fsck     check the store\n"
+		      "  gc       remove now what would go by and by\n"
+		      "  scrub    read all content again and compare it with its hashes\n"
+		      "  backup   copy the store, while it is served\n"
+		      "  verify-backup  check a backup\n"
+		      "  restore  make a store from a backup\n"
 		      "  rotate-key  give the server another key, in two steps\n",
 	    .min_args = 1,
 	    .max_args = -1,

@@ -255,6 +255,9 @@ read_done(struct session *s, struct read_job *r)
 			return;
 		}
 	}
+	/* Or it is lost; the file is there all the same. */
+	if (r->status == CFS_ENOENT)
+		r->status = err_set(&r->err, CFS_ECORRUPT, "content of the file is missing");
 	finish(s, r);
 }
 

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* Administration of the store: quotas. */
+/* Administration of the store: quotas, the removal of what nobody needs, repair. */
 
+#include <string.h>
+
+#include "base/log.h"
+#include "proto/codec.h"
 #include "server/convert.h"
 #include "server/dispatch.h"
 #include "server/op_admin.h"
+#include "store/gc.h"
 #include "store/quota.h"
+#include "store/repair.h"
 
 enum { QUOTA_LOOK = 0, QUOTA_SET = 1, QUOTA_NONE = 2, QUOTA_DEFAULT = 3 };
 
@@ -50,5 +56,69 @@ handle_ADMIN_QUOTA(struct session *s, struct call *c, struct cfs_err *err)
 	    .files = q.files,
 	    .attic_bytes = q.attic_bytes,
 	};
+	return 0;
+}
+
+#define GC_STEP_MS 200u
+
+enum { GC_LOOK = 0, GC_WORK = 1 };
+
+int
+handle_ADMIN_GC(struct session *s, struct call *c, struct cfs_err *err)
+{
+	struct m_admin_gc_rep *rep = &c->rep->admin_gc_rep;
+	struct gc_report r;
+	bool more = false;
+	int rc;
+
+	if (c->req->admin_gc_req.what == GC_WORK) {
+		rc = store_keep(s->store, GC_STEP_MS, &more, err);
+		rep->more = more;
+		return rc;
+	}
+	if (c->req->admin_gc_req.what != GC_LOOK)
+		return err_code(err, CFS_EINVAL);
+	rc = gc_look(s->store, &r, err);
+	if (rc)
+		return rc;
+	rep->blobs = r.blobs;
+	rep->blob_bytes = r.blob_bytes;
+	rep->waiting = r.waiting;
+	rep->waiting_bytes = r.waiting_bytes;
+	rep->versions = r.versions;
+	rep->version_bytes = r.version_bytes;
+	rep->nameless = r.nameless;
+	return 0;
+}
+
+struct repaired {
+	struct list lines;
+	struct buf *out;
+	int status;
+};
+
+static void
+add_line(void *arg, const char *text)
+{
+	struct repaired *r = arg;
+	const struct m_line line = {.text = str_from(text)};
+
+	log_warn("repair: %s", text);
+	if (r->status == 0)
+		r->status = codec_list_append(&r->lines, &msg_line, &line, r->out, 0);
+}
+
+int
+handle_ADMIN_REPAIR(struct session *s, struct call *c, struct cfs_err *err)
+{
+	struct repaired r = {.out = &s->scratch};
+	int rc = store_repair(s->store, add_line, &r, err);
+
+	if (rc < 0)
+		return rc;
+	if (r.status)
+		return err_code(err, r.status);
+	c->rep->admin_repair_rep.count = (uint64_t)rc;
+	c->rep->admin_repair_rep.lines = r.lines;
 	return 0;
 }

@@ -98,8 +98,9 @@ attic_find_place(struct store *s, const struct cred *cred, struct inode_ref base
 	memset(out, 0, sizeof(*out));
 	if (path.len > 0 && *(const char *)path.data == '/')
 		base = (struct inode_ref){STORE_ROOT_INO, 0};
-	add_dir(&out->parents, base.ino);
 	name = next_name(&rest);
+	if (name.len > 0)
+		add_dir(&out->parents, base.ino);
 	for (ahead = next_name(&rest); ahead.len > 0 && rc == 0; ahead = next_name(&rest)) {
 		rc = dir_set_enter(s, &out->parents, name, err);
 		name = ahead;

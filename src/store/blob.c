@@ -50,6 +50,16 @@ blob_put(struct blob_backend *b, const struct id128 *id, const struct iovec *iov
 }
 
 int
+blob_replace(struct blob_backend *b, const struct id128 *id, const struct iovec *iov, int count,
+	     struct cfs_err *err)
+{
+	int rc = check_pieces(id, iov, count, err);
+
+	blob_heads_forget(b->heads, id);
+	return named(rc != 0 ? rc : b->ops->replace(b, id, iov, count, err), id, err);
+}
+
+int
 blob_read(struct blob_backend *b, const struct id128 *id, uint64_t offset, const struct iovec *iov,
 	  int count, struct cfs_err *err)
 {

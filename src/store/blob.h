@@ -22,6 +22,8 @@ struct blob_ops {
 	const char *name;
 	int (*put)(struct blob_backend *b, const struct id128 *id, const struct iovec *iov,
 		   int count, struct cfs_err *err);
+	int (*replace)(struct blob_backend *b, const struct id128 *id, const struct iovec *iov,
+		       int count, struct cfs_err *err);
 	int (*read)(struct blob_backend *b, const struct id128 *id, uint64_t offset,
 		    const struct iovec *iov, int count, struct cfs_err *err);
 	int (*size)(struct blob_backend *b, const struct id128 *id, uint64_t *size_out,
@@ -66,6 +68,13 @@ int blob_memory_open(struct blob_backend **out, struct cfs_err *err);
  */
 int blob_put(struct blob_backend *b, const struct id128 *id, const struct iovec *iov, int count,
 	     struct cfs_err *err);
+
+/*
+ * The one exception to "written once": puts the very bytes back that a damaged or lost blob had. At every moment readers
+ * find the old object or the new.
+ */
+int blob_replace(struct blob_backend *b, const struct id128 *id, const struct iovec *iov, int count,
+		 struct cfs_err *err);
 
 /*
  * Reads exactly the bytes asked for. CFS_ENOENT if there is no such blob, CFS_ECORRUPT if it is shorter (what is in

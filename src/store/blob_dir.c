@@ -139,6 +139,34 @@ dir_put(struct blob_backend *b, const struct id128 *id, const struct iovec *iov,
 }
 
 static int
+dir_replace(struct blob_backend *b, const struct id128 *id, const struct iovec *iov, int count,
+	    struct cfs_err *err)
+{
+	struct dir *d = of(b);
+	struct blob_path path;
+	char part[sizeof(path.text) + 8];
+	int fd, rc = 0;
+
+	(void)snprintf(part, sizeof(part), "%s.part", blob_path(&path, id));
+	fd = io_openat(d->root, part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return err_set_errno(err, errno, "create");
+	if (write_all(fd, iov, count) != 0)
+		rc = err_set_errno(err, errno, "write");
+	else if (io_fdatasync(fd) != 0)
+		rc = err_set_errno(err, errno, "flush");
+	else if (renameat(d->root, part, d->root, path.text) != 0)
+		rc = err_set_errno(err, errno, "rename");
+	fd_close(&fd);
+	if (rc != 0) {
+		(void)unlinkat(d->root, part, 0);
+		return rc;
+	}
+	blob_fds_forget(d->fds, id);
+	return dirsync_wait(d->sync, d->root, id->b[0], err);
+}
+
+static int
 dir_read(struct blob_backend *b, const struct id128 *id, uint64_t offset, const struct iovec *iov,
 	 int count, struct cfs_err *err)
 {
@@ -225,6 +253,7 @@ dir_close(struct blob_backend *b)
 static const struct blob_ops dir_ops = {
     .name = "dir",
     .put = dir_put,
+    .replace = dir_replace,
     .read = dir_read,
     .size = dir_size,
     .remove = dir_remove,

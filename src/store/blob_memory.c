@@ -143,6 +143,15 @@ memory_remove(struct blob_backend *b, const struct id128 *id, struct cfs_err *er
 }
 
 static int
+memory_replace(struct blob_backend *b, const struct id128 *id, const struct iovec *iov, int count,
+	       struct cfs_err *err)
+{
+	int rc = memory_remove(b, id, err);
+
+	return rc == 0 ? memory_put(b, id, iov, count, err) : rc;
+}
+
+static int
 memory_sync_removed(struct blob_backend *b, struct cfs_err *err)
 {
 	(void)b;
@@ -189,6 +198,7 @@ memory_close(struct blob_backend *b)
 static const struct blob_ops memory_ops = {
     .name = "memory",
     .put = memory_put,
+    .replace = memory_replace,
     .read = memory_read,
     .size = memory_size,
     .remove = memory_remove,

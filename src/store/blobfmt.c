@@ -82,13 +82,14 @@ head_encode(unsigned char *head, const struct id128 *id, const unsigned char *ra
 	store_le32(head + AT_CRC, crc32c(0, head, AT_CRC));
 }
 
-int
-blobfmt_write(struct blob_backend *b, const struct id128 *id, const void *raw, uint32_t length,
-	      uint32_t *stored_out, struct cfs_err *err)
+static int
+store_blob(struct blob_backend *b, const struct id128 *id, const void *raw, uint32_t length,
+	   int (*put)(struct blob_backend *b, const struct id128 *id, const struct iovec *iov,
+		      int count, struct cfs_err *err),
+	   struct cfs_err *err)
 {
 	unsigned char head[HEAD_MAX] = {0};
 	struct iovec iov[2];
-	int rc;
 
 	if (length == 0 || length > STORE_BLOB_MAX)
 		return err_set(err, CFS_EINVAL, "blob of %" PRIu32 " bytes", length);
@@ -96,10 +97,25 @@ blobfmt_write(struct blob_backend *b, const struct id128 *id, const void *raw, u
 	iov[0] = (struct iovec){.iov_base = head, .iov_len = head_size(length)};
 	iov[1].iov_base = (void *)(uintptr_t)raw; /* iovec has no const; it is only read */
 	iov[1].iov_len = length;
-	rc = blob_put(b, id, iov, 2, err);
+	return put(b, id, iov, 2, err);
+}
+
+int
+blobfmt_write(struct blob_backend *b, const struct id128 *id, const void *raw, uint32_t length,
+	      uint32_t *stored_out, struct cfs_err *err)
+{
+	int rc = store_blob(b, id, raw, length, blob_put, err);
+
 	if (rc == 0)
 		*stored_out = blobfmt_stored_size(length);
 	return rc;
+}
+
+int
+blobfmt_replace(struct blob_backend *b, const struct id128 *id, const void *raw, uint32_t length,
+		struct cfs_err *err)
+{
+	return store_blob(b, id, raw, length, blob_replace, err);
 }
 
 /* Damage is told as the range of raw bytes that it takes away. last is the last one of them. */

@@ -14,6 +14,10 @@
 int blobfmt_write(struct blob_backend *b, const struct id128 *id, const void *raw, uint32_t length,
 		  uint32_t *stored_out, struct cfs_err *err);
 
+/* Stores raw anew in the place of a damaged blob, which had these very bytes. */
+int blobfmt_replace(struct blob_backend *b, const struct id128 *id, const void *raw,
+		    uint32_t length, struct cfs_err *err);
+
 /*
  * Reads raw bytes [offset, offset + length) into dst, checking the CRC32C of each frame touched. raw_length is what the
  * caller knows the blob's length to be. hash, if not NULL: the whole blob is read and must have it. CFS_ECORRUPT names

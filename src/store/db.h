@@ -23,7 +23,12 @@ struct db_sql {
 
 /* SQLite in WAL mode (DESIGN 5: synchronous NORMAL, no automatic checkpoints), or in memory for path NULL. */
 int db_sqlite_open(const char *path, struct db **db_out, struct cfs_err *err);
+/* A file that nobody changes: nothing is written, not even beside it. */
+int db_sqlite_open_readonly(const char *path, struct db **db_out, struct cfs_err *err);
 void db_close(struct db *db);
+
+/* Writes the database as it is at one moment into a new file, while others change it; nothing is flushed. */
+int db_copy(struct db *db, const char *path, struct cfs_err *err);
 
 /* Runs statements without parameters or rows (schema). */
 int db_exec(struct db *db, const char *sql, struct cfs_err *err);

@@ -129,24 +129,35 @@ is_new(const char *path)
 	return path == NULL || stat(path, &st) != 0 || st.st_size == 0;
 }
 
+struct db *
+db_sqlite_new(struct cfs_err *err)
+{
+	struct db *db = calloc(1, sizeof(*db));
+
+	if (db != NULL) {
+		db->wal_fd = -1;
+		db->slots = calloc(FIRST_SLOTS, sizeof(struct db_stmt *));
+		db->slot_count = FIRST_SLOTS;
+	}
+	if (db == NULL || db->slots == NULL) {
+		free(db);
+		(void)err_code(err, CFS_ENOMEM);
+		return NULL;
+	}
+	return db;
+}
+
 int
 db_sqlite_open(const char *path, struct db **db_out, struct cfs_err *err)
 {
 	/* The caller's thread alone uses the handle; the schema makes the file, nobody else does. */
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-	struct db *db = calloc(1, sizeof(*db));
+	struct db *db = db_sqlite_new(err);
 	int res, rc = 0;
 
 	*db_out = NULL;
 	if (db == NULL)
-		return err_code(err, CFS_ENOMEM);
-	db->wal_fd = -1;
-	db->slots = calloc(FIRST_SLOTS, sizeof(struct db_stmt *));
-	if (db->slots == NULL) {
-		rc = err_code(err, CFS_ENOMEM);
-		goto out;
-	}
-	db->slot_count = FIRST_SLOTS;
+		return CFS_ENOMEM;
 	res = sqlite3_open_v2(path != NULL ? path : ":memory:", &db->handle, flags, vfs_for(path));
 	if (res != SQLITE_OK) {
 		rc = db_sqlite_fail(db, res, err);

@@ -16,6 +16,9 @@ struct db {
 	int failed; /* code of what failed last */
 };
 
+/* A handle without a database yet; db_close() frees. NULL with err set. */
+struct db *db_sqlite_new(struct cfs_err *err);
+
 /* Sets err from SQLite's code and message. Returns the code. */
 int db_sqlite_fail(struct db *db, int rc, struct cfs_err *err);
 

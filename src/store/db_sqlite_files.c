@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -95,4 +96,63 @@ db_verify(struct db *db, void (*report)(void *arg, const char *fault), void *arg
 	}
 	db_done(st);
 	return rc < 0 ? rc : faults;
+}
+
+/* Quotes for a URI: everything but what stands for itself. */
+static char *
+immutable_uri(const char *path)
+{
+	static const char plain[] = "/._-abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	size_t n = strlen(path), at = 5;
+	char *uri = malloc(3 * n + 32);
+
+	if (uri == NULL)
+		return NULL;
+	memcpy(uri, "file:", 5);
+	for (size_t i = 0; i < n; i++) {
+		if (strchr(plain, path[i]) != NULL)
+			uri[at++] = path[i];
+		else
+			at += (size_t)sprintf(uri + at, "%%%02x", (unsigned char)path[i]);
+	}
+	strcpy(uri + at, "?immutable=1");
+	return uri;
+}
+
+int
+db_sqlite_open_readonly(const char *path, struct db **db_out, struct cfs_err *err)
+{
+	struct db *db = db_sqlite_new(err);
+	char *uri = immutable_uri(path);
+	int res, rc = db == NULL ? CFS_ENOMEM : 0;
+
+	*db_out = NULL;
+	if (rc == 0 && uri == NULL)
+		rc = err_code(err, CFS_ENOMEM);
+	if (rc == 0) {
+		res = sqlite3_open_v2(uri, &db->handle,
+				      SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
+				      NULL);
+		if (res != SQLITE_OK)
+			rc = db_sqlite_fail(db, res, err);
+	}
+	free(uri);
+	if (rc != 0) {
+		db_close(db);
+		return db != NULL ? err_wrap(err, "%s", path) : rc;
+	}
+	*db_out = db;
+	return 0;
+}
+
+int
+db_copy(struct db *db, const char *path, struct cfs_err *err)
+{
+	static const struct db_sql sql = {"VACUUM INTO ?1"};
+	struct db_stmt *st = db_use(db, &sql, err);
+
+	db_bind_text(st, 1, path);
+	int rc = db_run(st, err);
+	return rc < 0 ? rc : 0;
 }

@@ -20,8 +20,11 @@
 #include "store/names.h"
 #include "store/store.h"
 
-#define STORE_KEEP_MS 20 /* the longest that the keeper wants others to wait for the write mutex */
-#define BALLAST_BYTES (8u * 1024 * 1024)
+#define STORE_KEEP_MS    20 /* the longest that the keeper wants others to wait for the write mutex */
+#define BALLAST_BYTES    (8u * 1024 * 1024)
+/* How long inodes without a name stay: unfinished uploads after their last write, removed files for those who have them open. */
+#define STORE_UNNAMED_NS (24 * 3600 * NS_PER_S)
+#define STORE_ORPHAN_NS  (3600 * NS_PER_S)
 
 /* ---- shared.c: what processes share --------------------------------------------------------------------------------- */
 
@@ -121,6 +124,12 @@ struct store {
 	struct sha256_ctx *sha;
 };
 
+/*
+ * A store in a directory that is laid out as one, over a database that is open: takes db, unless it fails. For looking
+ * alone.
+ */
+int store_open_with(const char *path, const struct store_conf *conf, struct store_shared *shared,
+		    struct db *db, struct store **out, struct cfs_err *err);
 /* Opens the database if it is not. Every verb begins with it, with store_read_begin() or with store_need_txn(). */
 int store_need_db(struct store *s, struct cfs_err *err);
 /* CFS_EFAIL where a change is called outside a transaction. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
+#include "base/io.h"
 #include "store/impl.h"
+#include "store/layout.h"
 
 /*
  * The keeper's step: each kind of work in small transactions of its own, so that nobody waits long for the write mutex.
@@ -9,8 +11,6 @@
 
 #define BATCH      64u
 #define DAY_NS     (24 * 3600 * NS_PER_S)
-#define UNNAMED_NS DAY_NS            /* after its last write */
-#define ORPHAN_NS  (3600 * NS_PER_S) /* for those who have it open; writes renew it */
 #define ANSWER_NS  DAY_NS            /* DESIGN 5 */
 #define STREAM_NS  (30 * DAY_NS)     /* a mount may be idle for long */
 #define INVITE_NS  (7 * DAY_NS)      /* after it ended: "expired" is told, not "unknown" */
@@ -96,7 +96,7 @@ reap_unnamed(struct store *s, unsigned *count_out, struct cfs_err *err)
 	    {"UPDATE unnamed SET since = ?2 WHERE ino = ?1"},
 	};
 
-	return reap(s, &list, store_now(s) - UNNAMED_NS, count_out, err);
+	return reap(s, &list, store_now(s) - STORE_UNNAMED_NS, count_out, err);
 }
 
 static int
@@ -109,7 +109,7 @@ reap_orphans(struct store *s, unsigned *count_out, struct cfs_err *err)
 	    {"UPDATE orphan SET since = ?2 WHERE ino = ?1"},
 	};
 
-	return reap(s, &list, store_now(s) - ORPHAN_NS, count_out, err);
+	return reap(s, &list, store_now(s) - STORE_ORPHAN_NS, count_out, err);
 }
 
 static int
@@ -258,18 +258,25 @@ remove_doomed(struct store *s, unsigned *count_out, struct cfs_err *err)
 	static const struct db_sql find = {
 	    "SELECT id FROM blob WHERE refs = 0 AND idle_until = ?1 AND state = 2 LIMIT 64"};
 	struct doomed d;
-	int rc = store_need_db(s, err), left;
+	int rc = store_need_db(s, err), left, unheld = -1;
 
 	if (rc == 0)
 		rc = find_doomed(s, &find, 0, &d, err);
 	*count_out = 0;
 	if (rc != 0 || d.count == 0)
 		return rc;
+	/* While a backup is made they wait: it may be of a moment when they were needed. */
+	rc = s->memory ? 1 : layout_try_unheld(s->dir_fd, &unheld, err);
+	if (rc != 1)
+		return rc;
 	/* That nobody can name it any more must be certain before the bytes go, and that they are gone before the row does. */
 	rc = store_sync(s, store_last_commit(s), err);
-	if (rc != 0)
+	if (rc != 0) {
+		fd_close(&unheld);
 		return rc;
+	}
 	left = remove_bytes(s, &d, err);
+	fd_close(&unheld);
 	rc = blob_sync_removed(s->blobs, err);
 	if (rc == 0 && d.count > 0)
 		rc = forget_doomed(s, &d, left == 0 ? err : NULL);

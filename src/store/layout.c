@@ -150,17 +150,70 @@ flush_parent(int dir, const char *path, struct cfs_err *err)
 }
 
 int
-store_create(const char *path, struct cfs_err *err)
+layout_empty(const char *path, int *fd_out, struct cfs_err *err)
 {
-	char text[32];
-	int dir = -1;
 	int rc = empty_directory(path, err);
 
 	if (rc != 0)
 		return rc;
-	dir = io_open(path, O_RDONLY | O_DIRECTORY, 0);
-	if (dir < 0)
-		return err_set_errno(err, errno, "open %s", path);
+	*fd_out = io_open(path, O_RDONLY | O_DIRECTORY, 0);
+	return *fd_out >= 0 ? 0 : err_set_errno(err, errno, "open %s", path);
+}
+
+int
+layout_finish(int dir, const char *path, struct cfs_err *err)
+{
+	char text[32];
+	int rc = flush_parent(dir, path, err);
+
+	if (rc == 0) {
+		int n = snprintf(text, sizeof(text), FORMAT_TEXT "%u\n", STORE_FORMAT);
+
+		rc = io_write_file(dir, LAYOUT_FORMAT, text, (size_t)n, 0600, err);
+	}
+	return rc;
+}
+
+static int
+lock_hold(int dir, int how, int *fd_out, struct cfs_err *err)
+{
+	*fd_out = io_openat(dir, LAYOUT_HOLD, O_RDWR | O_CREAT, 0600);
+	if (*fd_out < 0)
+		return err_set_errno(err, errno, "open " LAYOUT_HOLD);
+	while (flock(*fd_out, how) != 0) {
+		if (errno == EINTR)
+			continue;
+		int code = errno;
+
+		fd_close(fd_out);
+		return code == EWOULDBLOCK ? CFS_ELOCKED
+					   : err_set_errno(err, code, "lock " LAYOUT_HOLD);
+	}
+	return 0;
+}
+
+int
+layout_hold(int dir, int *fd_out, struct cfs_err *err)
+{
+	return lock_hold(dir, LOCK_SH, fd_out, err);
+}
+
+int
+layout_try_unheld(int dir, int *fd_out, struct cfs_err *err)
+{
+	int rc = lock_hold(dir, LOCK_EX | LOCK_NB, fd_out, err);
+
+	return rc == CFS_ELOCKED ? 0 : rc == 0 ? 1 : rc;
+}
+
+int
+store_create(const char *path, struct cfs_err *err)
+{
+	int dir = -1;
+	int rc = layout_empty(path, &dir, err);
+
+	if (rc != 0)
+		return rc;
 	rc = create_folders(dir, path, err);
 	if (rc == 0)
 		rc = create_db(path, err);
@@ -169,12 +222,7 @@ store_create(const char *path, struct cfs_err *err)
 	if (rc == 0 && io_fsync_dir(dir, LAYOUT_META) != 0)
 		rc = err_set_errno(err, errno, "flush %s/" LAYOUT_META, path);
 	if (rc == 0)
-		rc = flush_parent(dir, path, err);
-	if (rc == 0) {
-		int n = snprintf(text, sizeof(text), FORMAT_TEXT "%u\n", STORE_FORMAT);
-
-		rc = io_write_file(dir, LAYOUT_FORMAT, text, (size_t)n, 0600, err);
-	}
+		rc = layout_finish(dir, path, err);
 	fd_close(&dir);
 	return rc;
 }

@@ -18,48 +18,81 @@
 #define YIELD_NS (100 * (uint64_t)NS_PER_MS)
 
 static int
-open_directory(struct store *s, struct cfs_err *err)
+open_directory(struct store *s, const char *path, struct cfs_err *err)
 {
 	int blobs_fd = -1, rc = 0;
 
-	rc = layout_check(s->conf->path, err);
-	if (rc != 0)
-		return rc;
-	s->dir_fd = io_open(s->conf->path, O_PATH | O_DIRECTORY, 0);
+	s->dir_fd = io_open(path, O_PATH | O_DIRECTORY, 0);
 	if (s->dir_fd < 0)
-		return err_set_errno(err, errno, "open %s", s->conf->path);
+		return err_set_errno(err, errno, "open %s", path);
 	blobs_fd = io_openat(s->dir_fd, LAYOUT_BLOBS, O_RDONLY | O_DIRECTORY, 0);
 	if (blobs_fd < 0)
-		return err_set_errno(err, errno, "open %s/%s", s->conf->path, LAYOUT_BLOBS);
+		return err_set_errno(err, errno, "open %s/%s", path, LAYOUT_BLOBS);
 	rc = blob_dir_open(blobs_fd, &s->blobs, err);
 	fd_close(&blobs_fd);
 	return rc;
+}
+
+/* Without directory, blobs and database. NULL with err set. */
+static struct store *
+new_store(const struct store_conf *conf, struct store_shared *shared, struct cfs_err *err)
+{
+	struct store *s = calloc(1, sizeof(*s));
+
+	if (s == NULL) {
+		(void)err_code(err, CFS_ENOMEM);
+		return NULL;
+	}
+	s->conf = conf;
+	s->shared = shared;
+	s->dir_fd = -1;
+	s->db_slot = -1;
+	buf_init(&s->path);
+	(void)pthread_mutex_init(&s->db_lock, NULL);
+	s->sha = sha256_new();
+	if (s->sha == NULL) {
+		store_close(s);
+		(void)err_code(err, CFS_ENOMEM);
+		return NULL;
+	}
+	return s;
+}
+
+int
+store_open_with(const char *path, const struct store_conf *conf, struct store_shared *shared,
+		struct db *db, struct store **out, struct cfs_err *err)
+{
+	struct store *s = new_store(conf, shared, err);
+	int rc = s != NULL ? open_directory(s, path, err) : CFS_ENOMEM;
+
+	if (rc == 0)
+		rc = schema_identify(db, &s->id, &s->gen, err);
+	if (rc != 0) {
+		store_close(s);
+		return rc;
+	}
+	s->db = db;
+	*out = s;
+	return 0;
 }
 
 int
 store_open(const struct store_conf *conf, struct store_shared *shared, struct store **store_out,
 	   struct cfs_err *err)
 {
-	struct store *s = calloc(1, sizeof(*s));
+	struct store *s = new_store(conf, shared, err);
 	int rc;
 
 	*store_out = NULL;
 	if (s == NULL)
-		return err_code(err, CFS_ENOMEM);
-	s->conf = conf;
-	s->shared = shared;
-	s->dir_fd = -1;
-	s->db_slot = -1;
+		return CFS_ENOMEM;
 	s->memory = strcmp(conf->path, "memory:") == 0;
-	buf_init(&s->path);
-	(void)pthread_mutex_init(&s->db_lock, NULL);
-	s->sha = sha256_new();
-	if (s->sha == NULL)
-		rc = err_code(err, CFS_ENOMEM);
-	else if (s->memory)
+	if (s->memory)
 		rc = blob_memory_open(&s->blobs, err);
 	else
-		rc = open_directory(s, err);
+		rc = layout_check(conf->path, err);
+	if (rc == 0 && !s->memory)
+		rc = open_directory(s, conf->path, err);
 	if (rc != 0) {
 		store_close(s);
 		return rc;

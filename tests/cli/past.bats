@@ -18,7 +18,7 @@ put() {
 
 # Makes all that is there ten minutes older: what is removed within a minute is not kept.
 age_store() {
-	sqlite3 -cmd '.timeout 5000' store/meta.db 'UPDATE inode SET btime = btime - 600000000000'
+	sqlite3 -cmd '.timeout 5000' store/meta/meta.db 'UPDATE inode SET btime = btime - 600000000000'
 }
 
 # What was removed young is not kept: a file replaced first has a past whatever its age.

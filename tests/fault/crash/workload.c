@@ -15,6 +15,7 @@
 #include "store/impl.h"
 #include "store/names.h"
 #include "store/people.h"
+#include "upkeep.h"
 
 #define PIECE      100000u /* larger content is cut into several blobs */
 #define PIECES_MAX 8u
@@ -311,8 +312,13 @@ housekeeping(struct work *w, struct rng *rng)
 }
 
 static int
-run_steps(struct work *w, uint64_t seed, unsigned steps)
+run_steps(struct work *w, const char *path, uint64_t seed, unsigned steps)
 {
+	const struct upkeep upkeep = {.s = w->s,
+				      .cred = w->cred,
+				      .stream = w->stream.stream,
+				      .next_ino = &w->next_ino,
+				      .path = path};
 	struct rng rng = {seed};
 	struct model m;
 	uint64_t commit = 0;
@@ -333,6 +339,8 @@ run_steps(struct work *w, uint64_t seed, unsigned steps)
 		}
 		if (rc == 0)
 			rc = housekeeping(w, &rng);
+		if (rc == 0)
+			rc = upkeep_step(&upkeep, &rng, &w->err);
 		if (rc != 0)
 			fprintf(stderr, "workload: step %u: %s\n", n, w->err.text);
 	}
@@ -420,7 +428,7 @@ workload_run(const char *path, const char *mark_path, uint64_t seed, unsigned st
 	if (rc != 0)
 		fprintf(stderr, "workload: %s\n", w.err.text);
 	else
-		rc = run_steps(&w, seed, steps);
+		rc = run_steps(&w, path, seed, steps);
 	store_close(w.s);
 	store_shared_free(shared);
 	fd_close(&w.mark_fd);

@@ -17,8 +17,9 @@
 #define WORKLOAD_STREAM        ((struct id128){.b = {0xc5, 0xa5, 0x11}})
 #define WORKLOAD_FIRST_CHANGES MODEL_FOLDERS
 
-/* How the workload and the checker open the store: nothing in the attic, so that blobs are removed soon. */
-#define WORKLOAD_STORE_CONF(dir) ((struct store_conf){.path = (dir)})
+/* How the workload and the checker open the store: old versions stay for two of the pauses, so that blobs are removed soon. */
+#define WORKLOAD_STORE_CONF(dir)                                                                   \
+	((struct store_conf){.path = (dir), .attic_keep_ms = 2 * WORKLOAD_PAUSE_NS / 1000000})
 
 /* The clock goes on by this much between one round of the keeper's work and the next. */
 #define WORKLOAD_PAUSE_NS (6 * 3600 * INT64_C(1000000000))

@@ -214,9 +214,7 @@ int cfs_setxattr(struct cfs *c, struct cfs_ref ref, const char *name, const void
 int cfs_removexattr(struct cfs *c, struct cfs_ref ref, const char *name, struct cfs_err *err);
 
 struct cfs_space {
-	uint64_t total_bytes, free_bytes; /* of the disk, or of the quota */
-	uint64_t used_bytes, files, attic_bytes;
-	uint64_t quota; /* 0: none */
+	uint64_t total_bytes, free_bytes, used_bytes, files, attic_bytes, quota; /* 0: none */
 };
 int cfs_statfs(struct cfs *c, struct cfs_space *out, struct cfs_err *err);
 

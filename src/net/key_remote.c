@@ -9,6 +9,7 @@
 
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/provider.h>
@@ -256,8 +257,27 @@ provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSS
 	return 1;
 }
 
+/* One reference more, and that one and the first one go. */
+static void
+unload(const char *name)
+{
+	OSSL_PROVIDER *p = OSSL_PROVIDER_load(NULL, name);
+
+	if (p) {
+		(void)OSSL_PROVIDER_unload(p);
+		(void)OSSL_PROVIDER_unload(p);
+	}
+}
+
+static void
+unload_at_exit(void)
+{
+	unload(PROVIDER);
+	unload("default");
+}
+
 /*
- * Loaded once in a process, for good. Whoever names a provider has to name the default one too, and it has to come first:
+ * Loaded once in a process, until its end. Whoever names a provider has to name the default one too, and it has to come first:
  * everybody who asks for EC without saying whose gets the first.
  */
 static bool
@@ -267,7 +287,7 @@ load_provider(void)
 		return true;
 	return OSSL_PROVIDER_load(NULL, "default") &&
 	       OSSL_PROVIDER_add_builtin(NULL, PROVIDER, provider_init) == 1 &&
-	       OSSL_PROVIDER_load(NULL, PROVIDER) &&
+	       OSSL_PROVIDER_load(NULL, PROVIDER) && OPENSSL_atexit(unload_at_exit) == 1 &&
 	       EVP_set_default_properties(NULL, "?provider=default") == 1;
 }
 

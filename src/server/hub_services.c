@@ -101,7 +101,8 @@ hub_change_key(struct hub *h, const struct child *asker, uint32_t what)
 	answer.key = h->identity.fingerprint;
 	answer.next = h->identity.next;
 	answer.index = (uint32_t)-rc;
-	(void)snprintf(answer.text, sizeof(answer.text), "%s", err.text);
+	(void)snprintf(answer.text, sizeof(answer.text), "%.*s", (int)sizeof(answer.text) - 1,
+		       err.text);
 	hub_tell(asker, &answer);
 }
 

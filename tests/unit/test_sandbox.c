@@ -112,6 +112,7 @@ try_unshare(const struct fixture *f)
 	return done(unshare(CLONE_NEWUSER));
 }
 
+#if !SANDBOX_SANITIZED
 static int
 try_executable_memory(const struct fixture *f)
 {
@@ -128,6 +129,7 @@ try_handler(const struct fixture *f)
 	(void)f;
 	return signal(SIGSYS, SIG_IGN) == SIG_ERR ? errno : 0;
 }
+#endif
 
 static int
 try_owner(const struct fixture *f)
@@ -286,7 +288,7 @@ static const struct attempt attempts[] = {
     {"a namespace", try_unshare, ALL(DIES), SYS_unshare},
     {"a signal by descriptor", try_owner, ALL(DIES), SYS_fcntl},
     {"an io_uring", try_io_uring, ALL(DIES), SYS_io_uring_setup},
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !SANDBOX_SANITIZED
     {"executable memory", try_executable_memory, ALL(DIES), SYS_mmap},
     {"to take the report's place", try_handler, ALL(DIES), SYS_rt_sigaction},
 #endif

@@ -79,7 +79,10 @@ cfs_unlink(struct cfs *c, struct cfs_ref dir, const char *name, bool directory, 
 	struct m_unlink_req req = {
 	    .dir = dir.ino, .dir_gen = dir.gen, .name = str_from(name), .directory = directory};
 
-	return run_change(c, OP_UNLINK, &req, how, NULL, err);
+	int rc = run_change(c, OP_UNLINK, &req, how, NULL, err);
+
+	files_forget_attr(c, (struct cfs_ref){0});
+	return rc;
 }
 
 int
@@ -97,7 +100,10 @@ cfs_rename(struct cfs *c, struct cfs_ref dir, const char *name, struct cfs_ref t
 	    .flags = (noreplace ? 1u : 0u) | (exchange ? 2u : 0u),
 	};
 
-	return run_change(c, OP_RENAME, &req, how, NULL, err);
+	int rc = run_change(c, OP_RENAME, &req, how, NULL, err);
+
+	files_forget_attr(c, (struct cfs_ref){0});
+	return rc;
 }
 
 int
@@ -112,7 +118,10 @@ cfs_link(struct cfs *c, struct cfs_ref ref, struct cfs_ref dir, const char *name
 	    .name = str_from(name),
 	};
 
-	return run_attr_change(c, OP_LINK, &req, how, attr, err);
+	int rc = run_attr_change(c, OP_LINK, &req, how, attr, err);
+
+	files_forget_attr(c, ref);
+	return rc;
 }
 
 int

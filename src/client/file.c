@@ -138,7 +138,7 @@ files_forget_attr(struct cfs *c, struct cfs_ref ref)
 {
 	pthread_mutex_lock(&c->lock);
 	for (struct cfs_file *f = c->files; f != NULL; f = f->next) {
-		if (f->ref.ino != ref.ino)
+		if (ref.ino != 0 && f->ref.ino != ref.ino)
 			continue;
 		f->has_attr = false;
 		f->attr_after = c->changes.last_seq;

@@ -86,7 +86,10 @@ int file_settle(struct cfs_file *f, bool *durable, struct cfs_err *err);
 /* Copies from what is gathered if all of it is there. Takes write_lock. */
 bool file_read_gathered(struct cfs_file *f, void *buf, size_t size, uint64_t offset);
 
-/* The attributes were changed by a call that was just sent: what earlier writes answer is old. */
+/*
+ * The attributes were changed by a call that was just sent: what earlier writes answer is old. ino 0: those of any file, as when
+ * a name is removed.
+ */
 void files_forget_attr(struct cfs *c, struct cfs_ref ref);
 /* Sends what files open on an inode have gathered, so that a change of it that follows comes after that. */
 int files_send(struct cfs *c, struct cfs_ref ref, struct cfs_err *err);

@@ -26,6 +26,26 @@ link_counts(void)
 }
 
 static void
+counts_behind_writes(void)
+{
+	static char buf[8192];
+	int fd = open_new("f");
+
+	/* Written, and read so that the write is answered, but not closed. */
+	T(pwrite(fd, "abc", 3, 0) == 3 && pwrite(fd, "xyz", 3, 70000) == 3);
+	T(pread(fd, buf, sizeof(buf), 66000) == 70003 - 66000);
+	OK(link("f", "g"));
+	T(fstat_of(fd).st_nlink == 2);
+	T(pwrite(fd, "abc", 3, 0) == 3 && pread(fd, buf, sizeof(buf), 30000) == sizeof(buf));
+	OK(unlink("f"));
+	T(fstat_of(fd).st_nlink == 1);
+	make("h", "x");
+	T(pwrite(fd, "abc", 3, 9) == 3 && pread(fd, buf, sizeof(buf), 40000) == sizeof(buf));
+	OK(rename("h", "g"));
+	T(fstat_of(fd).st_nlink == 0);
+}
+
+static void
 link_shares(void)
 {
 	int64_t before;
@@ -172,6 +192,7 @@ symlink_dirs(void)
 
 const struct suite_case link_cases[] = {
     {"link: counts", link_counts, 0},
+    {"link, unlink, rename: counts of a file that is being written", counts_behind_writes, 0},
     {"link: names share everything", link_shares, 0},
     {"link: errors", link_errors, 0},
     {"link: of symbolic links", link_symlinks, 0},

@@ -17,11 +17,8 @@ print_commands(FILE *f)
 		enum cli_group group;
 		const char *title;
 	} groups[] = {
-	    {CLI_SIGNIN, "Sign in"},
-	    {CLI_FILES, "Files"},
-	    {CLI_PAST, "The past"},
-	    {CLI_EVENTS, "Events"},
-	    {CLI_SHELL, "Shell"},
+	    {CLI_SIGNIN, "Sign in"}, {CLI_FILES, "Files"}, {CLI_PAST, "The past"},
+	    {CLI_EVENTS, "Events"},  {CLI_SHELL, "Shell"},
 	};
 
 	for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {

@@ -28,8 +28,8 @@ int snapshot_blobs(struct db *db,
 		   void *arg, struct cfs_err *err);
 
 /* Calls each() for every file in a store's or backup's LAYOUT_KEYS, by its path in the store. */
-int snapshot_keys(int dir, int (*each)(void *arg, const char *name, struct cfs_err *err),
-		   void *arg, struct cfs_err *err);
+int snapshot_keys(int dir, int (*each)(void *arg, const char *name, struct cfs_err *err), void *arg,
+		  struct cfs_err *err);
 
 /* "a1/a1b2…", as blobs are called below their folder. */
 #define BLOB_FILE_SIZE (3 + ID128_HEX_SIZE)

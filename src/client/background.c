@@ -7,9 +7,14 @@
 
 #include <signal.h>
 
+#include "base/bytes.h"
 #include "base/time.h"
 #include "client/call.h"
 #include "client/conn.h"
+#include "client/trust.h"
+
+/* A line that promises came over is not listened to for no longer than this. */
+#define LISTEN_NS (2 * (uint64_t)NS_PER_MS)
 
 static bool
 should_lead(const struct cfs *c)
@@ -17,10 +22,35 @@ should_lead(const struct cfs *c)
 	return c->leader == NULL && c->waiters == NULL && c->flying.first != NULL;
 }
 
+/* With promises somebody must hear that they end. */
+static bool
+should_listen(const struct cfs *c)
+{
+	return c->leader == NULL && c->waiters == NULL && trust_held(c);
+}
+
 static uint64_t
 heartbeat_due_ns(const struct cfs *c)
 {
-	return c->tx_ns + (uint64_t)c->heartbeat_ms / 2 * (uint64_t)NS_PER_MS;
+	uint64_t alive = c->tx_ns + (uint64_t)c->heartbeat_ms / 2 * (uint64_t)NS_PER_MS;
+
+	return min_u64(alive, trust_renew_ns(c));
+}
+
+/* Leads for one round. False: somebody took the lead meanwhile. */
+static bool
+lead(struct cfs *c)
+{
+	bool kept;
+
+	c->leader = &c->background;
+	conn_lead(c, &c->background);
+	kept = c->leader == &c->background;
+	if (kept)
+		c->leader = NULL;
+	if (c->leader == NULL && c->waiters != NULL)
+		pthread_cond_signal(&c->waiters->cond);
+	return kept;
 }
 
 static void
@@ -39,6 +69,14 @@ sleep_until(struct cfs *c, uint64_t mono_ns)
 	c->thread_asleep = false;
 }
 
+static void
+wait_a_moment(struct cfs *c)
+{
+	c->thread_waits = true;
+	sleep_until(c, now_mono_ns() + LISTEN_NS);
+	c->thread_waits = false;
+}
+
 static void *
 background_main(void *arg)
 {
@@ -47,12 +85,14 @@ background_main(void *arg)
 	pthread_mutex_lock(&c->lock);
 	while (!c->closing) {
 		if (should_lead(c)) {
-			c->leader = &c->background;
-			conn_lead(c, &c->background);
-			if (c->leader == &c->background)
-				c->leader = NULL;
-			if (c->leader == NULL && c->waiters != NULL)
-				pthread_cond_signal(&c->waiters->cond);
+			lead(c);
+		} else if (should_listen(c) && now_mono_ns() < heartbeat_due_ns(c)) {
+			/* Each call takes the lead and gives it back: between two of them it is not worth taking. */
+			if (!lead(c))
+				wait_a_moment(c);
+		} else if (trust_held(c) && now_mono_ns() < heartbeat_due_ns(c) &&
+			   !(c->leader != NULL && c->leader->patient)) {
+			wait_a_moment(c);
 		} else if (c->link.stream != NULL && now_mono_ns() >= heartbeat_due_ns(c)) {
 			conn_ping(c);
 			c->tx_ns = now_mono_ns();
@@ -87,7 +127,7 @@ background_nudge(struct cfs *c)
 		return;
 	if (!c->thread_runs)
 		start_thread(c);
-	else if (c->thread_asleep && should_lead(c))
+	else if (c->thread_asleep && (should_lead(c) || (should_listen(c) && !c->thread_waits)))
 		pthread_cond_signal(&c->thread_cond);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "client/trust.h"
 #include "proto/codec.h"
 
 /* Calls kept for reuse, and the most memory that one may keep. */
@@ -264,6 +265,7 @@ start_locked(struct call *k, struct cfs_err *err)
 		if (rc < 0)
 			return rc;
 		changes_append(c, k);
+		trust_sent(c, k);
 	}
 	if (rc == 0)
 		conn_submit(c, k);

@@ -72,6 +72,7 @@ struct call {
 	struct call *tx_next;
 	struct call *change_next, **change_prev; /* changes without an answer */
 	size_t change_bytes;
+	uint64_t trust_mark; /* trust.c's, of a change; of a listing its epoch, 0 not promised */
 };
 
 /*

@@ -60,6 +60,14 @@ int cfs_profile_from_url(const char *url, struct cfs_profile *out, struct cfs_er
  */
 int cfs_profile_match(const struct cfs_profile *url, struct cfs_profile *out, struct cfs_err *err);
 
+/* What is promised no more. Plain data but for the name, which is valid for the callback. */
+struct cfs_invalid {
+	uint64_t ino;  /* 0: everything; what was remembered under another epoch is void anyway */
+	unsigned what; /* bits: 1 attributes and content, 2 and 4 a name in this directory */
+	const char *name; /* empty: all of its names */
+	uint64_t push, line;
+};
+
 struct cfs_options {
 	const char *program;  /* "cfs", for the server's logs */
 	unsigned timeout_ms;  /* of a call and of connecting, 0: 30 s */
@@ -71,6 +79,17 @@ struct cfs_options {
 	 * 0: 3 s, which suits a command. A mount takes its timeout.
 	 */
 	unsigned reconnect_ms;
+	/*
+	 * Ask for read promises: attributes and names that were looked at are answered from memory until the server tells that
+	 * they change. The connection is then kept alive and listened to. Whoever remembers more himself sets invalid, too.
+	 */
+	bool promises;
+	/*
+	 * Something ended that was promised; called in a thread that does nothing else, and may call everything of the connection. The
+	 * one who made the change waits until it is told: true, it is forgotten; false, cfs_invalid_done() follows, from any thread.
+	 */
+	bool (*invalid)(void *arg, const struct cfs_invalid *what);
+	void *invalid_arg;
 };
 
 /*
@@ -150,8 +169,17 @@ struct cfs_attr {
 	uint64_t size, stored, version;
 	int64_t atime_ns, mtime_ns, ctime_ns, btime_ns;
 	uint64_t owner, uploader, rdev;
-	uint32_t promise_ms; /* how long the server promised to tell of changes; 0: not at all */
+	uint32_t promise_ms;    /* how long this may be trusted at least; 0: it was not promised */
+	uint64_t promise_epoch; /* for cfs_promised_ns(); 0: it was not promised */
 };
+
+/*
+ * How long what was promised in this epoch (and not invalidated) may be trusted from now on, in nanoseconds; 0: no more. Takes no
+ * lock.
+ */
+uint64_t cfs_promised_ns(const struct cfs *c, uint64_t epoch);
+/* What an invalidation told of is forgotten, after the hook has returned false. */
+void cfs_invalid_done(struct cfs *c, const struct cfs_invalid *what);
 
 /*
  * Resolves a remote path: "docs/a" in the own tree, "/bob/a" in another's; "" is the own tree, "/" the root of all. nofollow: a symbolic

@@ -7,6 +7,7 @@
 #include "client/attr.h"
 #include "client/call.h"
 #include "client/file.h"
+#include "client/trust.h"
 
 /*
  * Sends a change as `how` says and decodes its answer into rep; not with CFS_LATER, where nobody waits for one and its
@@ -40,8 +41,10 @@ run_attr_change(struct cfs *c, unsigned op, const void *req, enum cfs_how how,
 	struct m_attr_rep rep;
 	int rc = run_change(c, op, req, how, &rep, err);
 
-	if (rc == 0 && attr != NULL && how != CFS_LATER)
+	if (rc == 0 && attr != NULL && how != CFS_LATER) {
 		attr_from_wire(attr, &rep.attr);
+		trust_stamp(c, attr);
+	}
 	return rc;
 }
 

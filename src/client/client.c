@@ -11,6 +11,7 @@
 #include "client/conn.h"
 #include "client/link.h"
 #include "client/profile.h"
+#include "client/trust.h"
 #include "client/users.h"
 #include "net/key.h"
 
@@ -28,6 +29,7 @@ client_free(struct cfs *c)
 	link_close(&c->link);
 	call_free_spares(c);
 	users_free(c->names);
+	trust_free(c);
 	dialer_free(c->dialer);
 	if (c->password != NULL)
 		secure_wipe(c->password, strlen(c->password));
@@ -88,6 +90,12 @@ client_open(struct dialer *d, const struct client_identity *id, const struct cfs
 		return CFS_ENOMEM;
 	}
 	c->dialer = d;
+	rc = trust_new(c, err);
+	if (rc < 0) {
+		client_free(c);
+		return rc;
+	}
+	c->sign_in.client_id = c->client_id;
 	uint64_t deadline = deadline_from_ms(c->options.timeout_ms);
 	rc = link_open(d, deadline, &c->link, err);
 	if (rc == 0)
@@ -164,10 +172,12 @@ cfs_close(struct cfs *c)
 	if (c == NULL)
 		return;
 	pthread_mutex_lock(&c->lock);
+	trust_release(c);
 	c->closing = true;
 	conn_wake_all(c);
 	pthread_mutex_unlock(&c->lock);
 	conn_kick(c);
+	trust_stop(c);
 	background_stop(c);
 	pthread_mutex_lock(&c->lock);
 	while (c->users > 0)

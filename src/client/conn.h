@@ -75,6 +75,7 @@ struct cfs {
 	struct sign_in sign_in; /* for the next lines; its strings are the members above */
 	struct link link;
 	bool pinging;        /* a heartbeat is under way */
+	uint64_t ping_ns;    /* when the last one was sent */
 	uint64_t expire_ns;  /* conn_expire() has nothing to do before */
 	bool dialling;       /* a leader is at it, without the lock */
 	uint64_t down_ns;    /* since when it is down */
@@ -118,6 +119,7 @@ struct cfs {
 	pthread_t thread;
 	bool thread_runs;
 	bool thread_asleep;
+	bool thread_waits; /* asleep, but for a moment: soon it looks whether to listen */
 	pthread_cond_t thread_cond;
 
 	struct cfs_file *files; /* open ones */
@@ -127,6 +129,8 @@ struct cfs {
 	unsigned file_watchers; /* threads that wait for one of their answers */
 
 	struct user_names *names;
+	struct trust *trust;    /* NULL: none are wanted */
+	struct id128 client_id; /* for HELLO; zeros then */
 };
 
 /* Makes the parts of a struct cfs that conn.c owns; 0 or a code. */

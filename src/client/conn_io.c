@@ -12,6 +12,7 @@
 #include "client/link.h"
 #include "client/profile.h"
 #include "client/subscribe.h"
+#include "client/trust.h"
 #include "proto/codec.h"
 #include "proto/frame.h"
 
@@ -344,22 +345,11 @@ rx_push(struct cfs *c, const struct frame *f)
 	struct m_next_key_push key;
 	struct cfs_err why;
 
-	/*
-	 * Promises are not kept by anybody yet, so an invalidation has nothing to drop; it is acknowledged so that the
-	 * one who made the change need not wait for us.
-	 */
 	if (f->op == OP_INVALIDATE) {
 		struct m_invalidate_push push;
-		struct m_push_ack_req ack = {0};
-		struct call *k;
 
-		if (frame_decode(f, &push, NULL, NULL) < 0 || push.push == 0)
-			return;
-		ack.push = push.push;
-		if (call_new_locked(c, OP_PUSH_ACK, &ack, &k, NULL) == 0) {
-			k->done = call_free_locked;
-			conn_submit(c, k);
-		}
+		if (frame_decode(f, &push, NULL, NULL) == 0)
+			trust_push(c, &push);
 	} else if (f->op == OP_NOTICE || f->op == OP_OVERFLOW) {
 		if (c->sub != NULL)
 			subscription_push(c->sub, f);
@@ -374,11 +364,13 @@ rx_push(struct cfs *c, const struct frame *f)
 static void
 rx_error(struct call *k, const struct frame *f)
 {
-	struct m_error_rep rep;
+	struct m_error_rep rep = {0};
 	struct cfs_err why;
 	int code = err_from_wire(f->flags);
+	int rc = frame_decode(f, &rep, NULL, NULL);
 
-	if (frame_decode(f, &rep, NULL, NULL) == 0 && rep.text.len > 0)
+	trust_absent(k->c, k, rc == 0 && code == CFS_ENOENT ? rep.promise_ms : 0);
+	if (rc == 0 && rep.text.len > 0)
 		err_set(&why, code, "%.*s", STR_ARGS(rep.text));
 	else
 		err_code(&why, code);
@@ -400,6 +392,7 @@ rx_complete(struct cfs *c, const struct frame *f)
 		return;
 	}
 	if (k->state != CALL_WAITING) {
+		trust_absent(c, k, 0);
 		call_land(k);
 		return;
 	}
@@ -412,6 +405,7 @@ rx_complete(struct cfs *c, const struct frame *f)
 	if (rc == 0 && bulk.len > 0)
 		memcpy(k->dst, bulk.p, bulk.len);
 	k->dst_len = bulk.len;
+	trust_answered(c, k, &rep);
 	call_answer(k, rc, NULL);
 }
 
@@ -438,12 +432,15 @@ static void
 rx_bulk_end(struct cfs *c, const struct frame *f)
 {
 	struct call *k = c->rx_call;
+	union m_any rep;
 
 	c->rx_call = NULL;
 	if (k == NULL)
 		k = *table_slot(c, f->number);
 	if (k == NULL)
 		return;
+	if (k->op->number == OP_LOOKUP && call_result(k, &rep, NULL) == 0)
+		trust_answered(c, k, &rep);
 	call_answer(k, 0, NULL);
 }
 

@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "client/call.h"
 #include "client/conn.h"
+#include "client/trust.h"
 
 /* Lines that may be lost under one request before it is given up. */
 #define LINES_LOST_MAX 8u
@@ -19,6 +20,7 @@ conn_lost(struct cfs *c, const struct cfs_err *why)
 	if (c->link.stream == NULL)
 		return;
 	link_close(&c->link);
+	trust_line_lost(c);
 	c->lost = *why;
 	c->down_ns = now_mono_ns();
 	c->retry_ns = c->down_ns;
@@ -209,6 +211,9 @@ conn_redial(struct cfs *c)
 	c->last_number = max_u64(c->last_number, link.last_number);
 	c->rx_ns = c->rx_useful_ns = c->tx_ns = now_mono_ns();
 	c->dial_count = 0;
+	/* Who remembers nothing outside of this client trusts nothing any more, whatever the lines before promised. */
+	if (c->options.invalid == NULL)
+		trust_release(c);
 	for (struct call *k = c->flying.first; k != NULL; k = k->fly_next)
 		conn_queue(c, k);
 	conn_output(c);
@@ -253,6 +258,7 @@ conn_ping(struct cfs *c)
 	if (c->pinging || c->link.stream == NULL || call_new_locked(c, OP_PING, &req, &k, NULL) < 0)
 		return;
 	c->pinging = true;
+	c->ping_ns = now_mono_ns();
 	k->done = ping_done;
 	conn_submit(c, k);
 }

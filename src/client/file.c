@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "client/trust.h"
 
 int
 cfs_file_open(struct cfs *c, const struct cfs_attr *attr, bool writable, struct cfs_file **out,
@@ -98,7 +99,12 @@ cfs_file_flush(struct cfs_file *f, struct cfs_attr *attr, struct cfs_err *err)
 	bool has_attr = f->has_attr;
 	*attr = f->attr;
 	pthread_mutex_unlock(&f->c->lock);
-	return has_attr ? 0 : cfs_getattr(f->c, f->ref, attr, err);
+	/* What the last write answered is old when somebody else has written since. */
+	if (has_attr)
+		trust_stamp(f->c, attr);
+	if (has_attr && (f->c->trust == NULL || attr->promise_epoch != 0))
+		return 0;
+	return cfs_getattr(f->c, f->ref, attr, err);
 }
 
 int
@@ -172,4 +178,13 @@ files_send(struct cfs *c, struct cfs_ref ref, struct cfs_err *err)
 	}
 	pthread_mutex_unlock(&c->lock);
 	return rc;
+}
+
+void
+files_invalidate(struct cfs *c, uint64_t ino)
+{
+	for (struct cfs_file *f = c->files; f != NULL; f = f->next) {
+		if (f->ref.ino == ino)
+			file_drop_segments(f);
+	}
 }

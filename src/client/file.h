@@ -86,6 +86,8 @@ int file_settle(struct cfs_file *f, bool *durable, struct cfs_err *err);
 /* Copies from what is gathered if all of it is there. Takes write_lock. */
 bool file_read_gathered(struct cfs_file *f, void *buf, size_t size, uint64_t offset);
 
+/* Locked. Others changed the inode: what was read ahead is old. */
+void files_invalidate(struct cfs *c, uint64_t ino);
 /*
  * The attributes were changed by a call that was just sent: what earlier writes answer is old. ino 0: those of any file, as when
  * a name is removed.

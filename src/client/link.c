@@ -283,6 +283,7 @@ link_sign_in(struct link *l, const struct sign_in *s, uint64_t deadline, struct 
 	    .user = str_from(s->user),
 	    .secret = str_from(s->secret),
 	    .device = str_from(s->device),
+	    .client_id = s->client_id,
 	};
 	struct m_hello_rep rep;
 

@@ -49,6 +49,7 @@ struct sign_in {
 	bool enrol;
 	const char *user, *secret, *device; /* NULL: empty */
 	const char *program;
+	struct id128 client_id; /* zeros: no read promises */
 };
 
 struct link_terms {

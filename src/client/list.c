@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/time.h"
 #include "client/attr.h"
 #include "client/call.h"
 #include "proto/codec.h"
@@ -34,7 +35,7 @@ last_cookie(struct list entries, uint64_t none)
 }
 
 static int
-give_page(struct list entries,
+give_page(struct cfs *c, struct list entries, uint64_t epoch,
 	  int (*each)(void *arg, const char *name, uint64_t cookie, const struct cfs_attr *attr),
 	  void *arg)
 {
@@ -49,6 +50,9 @@ give_page(struct list entries,
 		memcpy(name, e.name.p, n);
 		name[n] = '\0';
 		attr_from_wire(&attr, &e.attr);
+		attr.promise_epoch = e.attr.promise_ms > 0 ? epoch : 0;
+		attr.promise_ms =
+		    (uint32_t)(cfs_promised_ns(c, attr.promise_epoch) / (uint64_t)NS_PER_MS);
 		rc = each(arg, name, e.cookie, &attr);
 	}
 	return rc;
@@ -86,7 +90,7 @@ cfs_readdir(struct cfs *c, struct cfs_ref dir, uint64_t cookie,
 			if (rc < 0)
 				break;
 		}
-		rc = give_page(rep.entries, each, arg);
+		rc = give_page(c, rep.entries, now->trust_mark, each, arg);
 		call_free(now);
 		now = next;
 		next = NULL;

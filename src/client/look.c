@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "client/attr.h"
 #include "client/call.h"
+#include "client/trust.h"
 #include "proto/codec.h"
 
 void
@@ -30,7 +31,6 @@ attr_from_wire(struct cfs_attr *out, const struct m_attr *m)
 	    .owner = m->owner,
 	    .uploader = m->uploader,
 	    .rdev = m->rdev,
-	    .promise_ms = m->promise_ms,
 	};
 }
 
@@ -77,6 +77,17 @@ cfs_place(struct cfs *c, const char *path, bool nofollow, struct cfs_place *out,
 	return walk(c, path, nofollow ? 3 : 2, out, err);
 }
 
+static bool
+knows_name(struct cfs *c, struct cfs_ref dir, const char *name, bool *found, struct cfs_attr *out)
+{
+	bool known;
+
+	pthread_mutex_lock(&c->lock);
+	known = trust_find_name(c, dir.ino, name, found, out);
+	pthread_mutex_unlock(&c->lock);
+	return known;
+}
+
 int
 cfs_lookup_data(struct cfs *c, struct cfs_ref dir, const char *name, struct cfs_attr *out,
 		void *data, size_t *data_len, bool *has_data, struct cfs_err *err)
@@ -84,8 +95,11 @@ cfs_lookup_data(struct cfs *c, struct cfs_ref dir, const char *name, struct cfs_
 	struct m_lookup_req req = {.dir = dir.ino, .gen = dir.gen, .name = str_from(name)};
 	struct m_lookup_rep rep;
 	struct call *k;
+	bool found;
 	int rc;
 
+	if (knows_name(c, dir, name, &found, out) && (!found || data == NULL))
+		return found ? 0 : err_code(err, CFS_ENOENT);
 	if (data != NULL)
 		req.data_max = (uint32_t)min_size(*data_len, CFS_INLINE_MAX);
 	rc = call_new(c, OP_LOOKUP, &req, &k, err);
@@ -96,6 +110,7 @@ cfs_lookup_data(struct cfs *c, struct cfs_ref dir, const char *name, struct cfs_
 	}
 	if (rc == 0) {
 		attr_from_wire(out, &rep.attr);
+		trust_stamp(c, out);
 		if (data != NULL) {
 			*has_data = rep.has_data != 0 && k->dst_len == rep.attr.size;
 			*data_len = *has_data ? k->dst_len : 0;
@@ -117,10 +132,19 @@ cfs_getattr(struct cfs *c, struct cfs_ref ref, struct cfs_attr *out, struct cfs_
 {
 	struct m_inode_req req = {.ino = ref.ino, .gen = ref.gen};
 	struct m_attr_rep rep;
-	int rc = call_simple(c, OP_GETATTR, &req, &rep, err);
+	bool known;
+	int rc;
 
-	if (rc == 0)
+	pthread_mutex_lock(&c->lock);
+	known = trust_find_attr(c, ref, out);
+	pthread_mutex_unlock(&c->lock);
+	if (known)
+		return 0;
+	rc = call_simple(c, OP_GETATTR, &req, &rep, err);
+	if (rc == 0) {
 		attr_from_wire(out, &rep.attr);
+		trust_stamp(c, out);
+	}
 	return rc;
 }
 

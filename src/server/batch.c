@@ -11,6 +11,7 @@
 #include "server/change.h"
 #include "server/downloads.h"
 #include "server/durable.h"
+#include "server/promise_changes.h"
 #include "server/reads.h"
 #include "server/reply.h"
 #include "server/tally.h"
@@ -183,11 +184,13 @@ send_answers(struct session *s)
 {
 	struct batch *b = &s->batch;
 
-	reply_frames(s, &b->now);
-	buf_clear(&b->now);
-	if (b->durable_count > 0)
-		durable_add(s, &b->durable, b->durable_count);
-	b->durable_count = 0;
+	if (!promise_changes_settle(s, &b->now, b->now_count, &b->durable, b->durable_count)) {
+		reply_frames(s, &b->now);
+		buf_clear(&b->now);
+		if (b->durable_count > 0)
+			durable_add(s, &b->durable, b->durable_count);
+	}
+	b->now_count = b->durable_count = 0;
 }
 
 static void
@@ -195,7 +198,7 @@ forget_answers(struct batch *b)
 {
 	buf_clear(&b->now);
 	buf_clear(&b->durable);
-	b->durable_count = 0;
+	b->now_count = b->durable_count = 0;
 }
 
 /*
@@ -238,6 +241,7 @@ undo(struct session *s)
 	if (store_in_transaction(s->store))
 		store_rollback(s->store);
 	forget_answers(&s->batch);
+	promise_changes_forget(s);
 }
 
 /*

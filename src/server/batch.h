@@ -8,7 +8,7 @@
  * Changes are done in the order in which they came; the first one that names a blob still on its way holds up those
  * behind it, and nothing else. All that can be done at one moment (bounded in number and time) shares one transaction: blobs that
  * became ready, events of downloads, sums, changes. Answers go out after the commit, the ones that asked for
- * FRAME_DURABLE after its flush.
+ * FRAME_DURABLE after its flush; both later, if others were promised what was changed (promise_changes.h).
  *
  * Where a transaction fails as a whole its changes are done again one by one, so that one that cannot be stored (disk full) is
  * refused alone; a change whose refusal cannot be stored either ends the session: the client attaches again and finds

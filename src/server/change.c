@@ -7,6 +7,7 @@
 #include "server/blobs.h"
 #include "server/change_event.h"
 #include "server/dispatch.h"
+#include "server/promise_changes.h"
 #include "server/reply.h"
 #include "store/quota.h"
 
@@ -23,6 +24,8 @@ answer(struct session *s, struct change *c, int status, struct bytes_view payloa
 		return err_code(err, CFS_ENOMEM);
 	if (durable)
 		s->batch.durable_count++;
+	else
+		s->batch.now_count++;
 	return 0;
 }
 
@@ -55,10 +58,12 @@ run_handler(struct session *s, struct change *c, size_t bulk_offset, uint64_t se
 	struct buf *payload = &s->batch.payload;
 	struct cfs_err why = CFS_ERR_INIT;
 	struct bytes_view view;
+	unsigned mark;
 	int status, rc;
 
 	memset(&s->rep, 0, c->op->reply->size);
 	buf_clear(&s->scratch);
+	mark = promise_changes_note(s, c->op, &s->req);
 	status = dispatch_handler(c->op)(s, &call, &why);
 	if (status == 0)
 		status = quota_check(s->store, &why);
@@ -66,6 +71,9 @@ run_handler(struct session *s, struct change *c, size_t bulk_offset, uint64_t se
 		rc = change_event(s, c, err);
 		if (rc)
 			return rc;
+		promise_changes_give(s, c->op, &s->req, &s->rep);
+	} else {
+		promise_changes_undo(s, mark);
 	}
 	buf_clear(payload);
 	rc = reply_encode(c->op, status, &s->rep, &why, payload);
@@ -95,6 +103,7 @@ begin(struct session *s, struct change *c, struct change_numbers n, struct cfs_e
 	case 0:
 		return 0;
 	case 1:
+		promise_changes_repeated(s, c->op, &s->req);
 		rc = answer(s, c, status,
 			    (struct bytes_view){.data = payload->data, .len = payload->len}, err);
 		break;

@@ -86,10 +86,10 @@ say_forbidden(const struct child *child, int number)
 static void
 handle_message(struct hub *h, struct child *child, struct hub_msg *m)
 {
-	m->user[sizeof(m->user) - 1] = '\0';
-	m->device[sizeof(m->device) - 1] = '\0';
 	switch (m->kind) {
 	case HUB_SIGNED_IN:
+		m->user[sizeof(m->user) - 1] = '\0';
+		m->device[sizeof(m->device) - 1] = '\0';
 		if (child->role == CHILD_DOOR)
 			hub_signed_in(h, m);
 		break;
@@ -97,6 +97,7 @@ handle_message(struct hub *h, struct child *child, struct hub_msg *m)
 		answer_ask(h, child, m->index);
 		break;
 	case HUB_KICK_USER:
+		m->user[sizeof(m->user) - 1] = '\0';
 		if (child->role == CHILD_ADMIN)
 			hub_kick(h, child, m->user, NULL);
 		break;
@@ -111,6 +112,10 @@ handle_message(struct hub *h, struct child *child, struct hub_msg *m)
 		break;
 	case HUB_FORBIDDEN:
 		say_forbidden(child, (int)m->index);
+		break;
+	case HUB_PROMISE_ASK:
+	case HUB_PROMISE_DONE:
+		hub_pass_on(h, child, m);
 		break;
 	default:
 		log_warn("process %ld sent nonsense", (long)child->pid);
@@ -167,7 +172,10 @@ reap(struct hub *h)
 		if (WIFSIGNALED(status))
 			stats_count(h->stats, -1, STATS_CRASHED, 1);
 		stats_slot_free(h->stats, child->slot);
+		(void)promise_slots_abandon_of(h->promises, (uint64_t)pid);
 		children_remove(&h->children, child);
+		if (WIFSIGNALED(status) && !child_is_service(role))
+			hub_recall_promises(h);
 		if (child_is_service(role))
 			hub_service_ended(h, role, since_ns);
 	}
@@ -358,6 +366,8 @@ start(struct hub *h, struct cfs_err *err)
 		rc = stats_new((unsigned)c->connections + SLOTS_MORE, &h->stats, err);
 	if (rc == 0)
 		rc = sandbox_new(c->path, c->metrics_file, h->pid, &h->sandbox, err);
+	if (rc == 0)
+		rc = promise_table_new(c->path, PROMISE_GRACE_MS, &h->promises, err);
 	if (rc == 0 && h->net.count == 0)
 		rc = listen_tcp(&h->net, c->listen, err);
 	if (rc == 0)
@@ -474,6 +484,7 @@ hub_run(const char *config_path, struct config *config, struct cfs_err *err)
 	store_shared_free(h->shared);
 	stats_free(h->stats);
 	sandbox_free(h->sandbox);
+	promise_table_free(h->promises);
 	fd_close(&h->signal_fd);
 	fd_close(&h->epoll_fd);
 	fd_close(&h->lock_fd);

@@ -12,6 +12,7 @@
 #include "server/children.h"
 #include "server/config.h"
 #include "server/identity.h"
+#include "server/promise_table.h"
 #include "server/sandbox.h"
 #include "server/signer.h"
 #include "server/stats.h"
@@ -39,6 +40,7 @@ struct hub {
 	struct tls_ctx *tls;
 	struct store_shared *shared;
 	struct stats *stats;
+	struct promise_table *promises;
 	struct listener net, admin, metrics;
 	struct sandbox *sandbox;
 	int lock_fd, epoll_fd, signal_fd;
@@ -61,11 +63,24 @@ struct lines {
 	int hub_fd, signer_fd, door_fd; /* -1: none */
 };
 
+/* DESIGN 7: how long a read promise holds without being renewed, on the client's clock and on the server's. */
+#define PROMISE_MS       10000
+#define PROMISE_GRACE_MS 12000
+
 /* Events of the hub's epoll: a kind, and for a child its process. */
 enum hub_event { EVENT_SIGNAL = 1, EVENT_LISTEN_NET, EVENT_LISTEN_ADMIN, EVENT_OF_CHILD };
 
 /* Watches fd; data comes back as (kind << 32 | value). 0 or a code. */
 int hub_watch(struct hub *h, int fd, enum hub_event kind, uint32_t value, struct cfs_err *err);
+
+/* Sends a child a message, without waiting: one that takes nothing has itself to thank. */
+void hub_tell(const struct child *child, const struct hub_msg *m);
+
+/* A session's message for another one. */
+void hub_pass_on(struct hub *h, const struct child *from, struct hub_msg *m);
+
+/* Every session takes back what it promised. */
+void hub_recall_promises(struct hub *h);
 
 /* Takes what waits at a listening socket, up to a bound. */
 void hub_accept(struct hub *h, int listen_fd, enum child_role role);

@@ -10,6 +10,8 @@
 #include "base/fdpass.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "server/promise_changes.h"
+#include "server/promises.h"
 
 /* The hub answers from memory; longer means that it is stopped or gone. */
 #define ANSWER_MS 2000
@@ -49,6 +51,13 @@ hublink_kick_user(const struct session *s, const char *user)
 
 	(void)snprintf(m.user, sizeof(m.user), "%s", user);
 	tell(s, &m);
+}
+
+void
+hublink_promise(const struct session *s, const struct hub_msg *m)
+{
+	if (s->args->hub_fd >= 0)
+		(void)send_msg(s, m);
 }
 
 static void
@@ -103,6 +112,29 @@ hublink_take_store(struct session *s, uint64_t deadline, int fds[], struct cfs_e
 	}
 }
 
+/* Whether it was a message that needs no question of this session's. */
+static bool
+handle(struct session *s, const struct hub_msg *m)
+{
+	switch (m->kind) {
+	case HUB_DRAIN:
+	case HUB_KICK:
+		say_goodbye(s, m->kind);
+		return true;
+	case HUB_NEXT_KEY:
+		session_tell_key(s, &m->key);
+		return true;
+	case HUB_PROMISE_ASK:
+		promises_asked(s, m);
+		return true;
+	case HUB_PROMISE_DONE:
+		promise_changes_answered(s, m);
+		return true;
+	default:
+		return false;
+	}
+}
+
 void
 hublink_read(struct session *s)
 {
@@ -110,12 +142,8 @@ hublink_read(struct session *s)
 	struct hub_msg m;
 	int rc;
 
-	while ((rc = receive(s, &m)) == 1) {
-		if (m.kind == HUB_DRAIN || m.kind == HUB_KICK)
-			say_goodbye(s, m.kind);
-		else if (m.kind == HUB_NEXT_KEY)
-			session_tell_key(s, &m.key);
-	}
+	while ((rc = receive(s, &m)) == 1)
+		(void)handle(s, &m);
 	if (rc < 0) {
 		err_set(&err, rc, "the hub is gone");
 		session_fail(s, &err);
@@ -138,9 +166,7 @@ ask(struct session *s, const struct hub_msg *m, uint32_t kind, uint32_t or_kind,
 		rc = receive(s, out);
 		if (rc < 0)
 			return err_set(err, rc, "the hub is gone");
-		if (rc == 1 && out->kind == HUB_DRAIN)
-			say_goodbye(s, out->kind);
-		else if (rc == 1 && (out->kind == kind || out->kind == or_kind))
+		if (rc == 1 && !handle(s, out) && (out->kind == kind || out->kind == or_kind))
 			return 0;
 	}
 	return err_set(err, CFS_ETIMEDOUT, "the hub does not answer");

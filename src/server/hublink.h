@@ -19,7 +19,10 @@ void hublink_kick_user(const struct session *s, const char *user);
  */
 int hublink_take_store(struct session *s, uint64_t deadline, int fds[], struct cfs_err *err);
 
-/* Handles what the hub has sent: the order to drain, or the hub's end, which ends the session at once. */
+/* Sends a HUB_PROMISE_… to the session at m->pid. What does not get through is asked again, or waited out. */
+void hublink_promise(const struct session *s, const struct hub_msg *m);
+
+/* Handles what the hub has sent: other sessions' questions, the order to drain, or the hub's end, which ends the session at once. */
 void hublink_read(struct session *s);
 
 /* Has the server's keys told or changed (enum key_change of signer.h): 0 and *out with key and next, or a code. */

@@ -11,6 +11,9 @@
 
 #include "base/hash.h"
 
+/* Room for what was changed: at least one name. */
+#define HUB_PROMISE_MAX 284u
+
 enum hub_msg_kind {
 	/* the door to the hub */
 	HUB_SIGNED_IN = 1, /* serial, user, device, key: once for each connection */
@@ -21,6 +24,9 @@ enum hub_msg_kind {
 	HUB_KICK_DEVICE = 49, /* a user's: end his other connections that signed in with `key` */
 	HUB_KEY = 50, /* an admin's: `index` is enum key_change of signer.h; answered by HUB_KEYS */
 	HUB_FORBIDDEN = 48, /* it dies of the system call `index`, which its sandbox forbids */
+	/* from one session to another, by way of the hub: `pid` is whom it is for, then whom it is from */
+	HUB_PROMISE_ASK = 32,  /* something was changed: see promises.h; answered by the next */
+	HUB_PROMISE_DONE = 33, /* nobody trusts that any more; ticket and holder of the question */
 	/* hub to session */
 	HUB_DRAIN = 16,   /* say goodbye, finish what is under way, end */
 	HUB_SESSION = 17, /* one connection; ask with index + 1 for the next */
@@ -41,10 +47,20 @@ struct hub_msg {
 	uint64_t serial;   /* of the connection, with index */
 	uint64_t asked_ns; /* HUB_SIGNED_IN: when it asked, now_mono_ns() */
 	struct sha256 key, next;
-	char user[72];
-	char device[136];
-	char peer[64];
-	char text[256];
+	union {
+		struct {
+			char user[72];
+			char device[136];
+			char peer[64];
+			char text[256];
+		};
+		struct {
+			uint64_t ticket;
+			uint64_t holder; /* promise_holder's owner */
+			uint32_t len;    /* of what was changed */
+			unsigned char changed[HUB_PROMISE_MAX];
+		} promise;
+	};
 };
 
 #endif

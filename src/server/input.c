@@ -21,7 +21,7 @@ unsigned
 input_in_flight(const struct session *s)
 {
 	return (unsigned)s->batch.count + s->blobs.in_flight + s->reads.in_flight +
-	       durable_waiting(s);
+	       durable_waiting(s) + s->changed.waiting;
 }
 
 bool

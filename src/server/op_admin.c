@@ -11,6 +11,7 @@
 #include "server/dispatch.h"
 #include "server/hublink.h"
 #include "server/op_admin.h"
+#include "server/promise_changes.h"
 #include "store/events.h"
 
 /* The status is an answer of one frame: more connections than this are only counted. */
@@ -94,6 +95,7 @@ write_event(struct session *s, const struct call *c, struct str user, struct cfs
 int
 admin_finish(struct session *s, const struct call *c, struct str user, int rc, struct cfs_err *err)
 {
+	struct buf none = BUF_INIT;
 	uint64_t commit;
 
 	if (rc == 0)
@@ -103,6 +105,11 @@ admin_finish(struct session *s, const struct call *c, struct str user, int rc, s
 		return rc;
 	}
 	rc = store_commit(s->store, &commit, err);
+	if (rc == 0) {
+		/* A new user has a tree in the root. Clients are told of it, but the admin does not wait for them. */
+		promise_changes_note_names(s, STORE_ROOT_INO);
+		(void)promise_changes_settle(s, &none, 0, &none, 0);
+	}
 	return rc ? rc : store_sync(s->store, commit, err);
 }
 

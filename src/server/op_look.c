@@ -8,6 +8,7 @@
 #include "proto/codec.h"
 #include "server/convert.h"
 #include "server/dispatch.h"
+#include "server/promises.h"
 #include "store/content.h"
 #include "store/names.h"
 
@@ -52,14 +53,27 @@ handle_LOOKUP(struct session *s, struct call *c, struct cfs_err *err)
 {
 	const struct m_lookup_req *req = &c->req->lookup_req;
 	struct m_lookup_rep *rep = &c->rep->lookup_rep;
+	struct promises_try t;
 	struct inode_attr attr;
 	int rc;
 
-	rc = names_lookup(s->store, &s->cred, (struct inode_ref){.ino = req->dir, .gen = req->gen},
-			  convert_view(req->name), &attr, err);
-	if (rc)
+	promises_try(s, &t);
+	do {
+		rc = names_lookup(s->store, &s->cred,
+				  (struct inode_ref){.ino = req->dir, .gen = req->gen},
+				  convert_view(req->name), &attr, err);
+		if (rc && rc != CFS_ENOENT)
+			return rc;
+		promises_try_add(s, &t, req->dir, PROMISE_NAMES);
+		if (rc == 0)
+			promises_try_add(s, &t, attr.ino, PROMISE_ATTR);
+	} while (promises_try_again(s, &t));
+	if (rc) {
+		c->absent_ms = t.ms;
 		return rc;
+	}
 	convert_attr(&attr, &rep->attr);
+	rep->attr.promise_ms = t.ms;
 	add_data(s, c, &attr, req->data_max, &rep->has_data);
 	return 0;
 }
@@ -93,14 +107,21 @@ int
 handle_GETATTR(struct session *s, struct call *c, struct cfs_err *err)
 {
 	const struct m_inode_req *req = &c->req->inode_req;
+	struct promises_try t;
 	struct inode_attr attr;
 	int rc;
 
-	rc = names_getattr(s->store, &s->cred, (struct inode_ref){.ino = req->ino, .gen = req->gen},
-			   &attr, err);
-	if (rc)
-		return rc;
+	promises_try(s, &t);
+	do {
+		rc =
+		    names_getattr(s->store, &s->cred,
+				  (struct inode_ref){.ino = req->ino, .gen = req->gen}, &attr, err);
+		if (rc)
+			return rc;
+		promises_try_add(s, &t, attr.ino, PROMISE_ATTR);
+	} while (promises_try_again(s, &t));
 	convert_attr(&attr, &c->rep->attr_rep.attr);
+	c->rep->attr_rep.attr.promise_ms = t.ms;
 	return 0;
 }
 
@@ -109,6 +130,8 @@ struct listing {
 	struct buf *out;
 	size_t max_bytes;
 	int status;
+	struct session *s;
+	struct promises_try try;
 };
 
 /* Non-zero stops before this entry, which the next request begins with. */
@@ -119,8 +142,10 @@ add_entry(void *arg, uint64_t cookie, struct bytes_view name, const struct inode
 	struct m_dirent entry = {.cookie = cookie, .name = convert_str(name)};
 
 	convert_attr(attr, &entry.attr);
+	entry.attr.promise_ms = l->try.ms;
 	if (l->entries.count > 0 && l->entries.len + msg_dirent.wire_min + name.len > l->max_bytes)
 		return 1;
+	promises_try_add(l->s, &l->try, attr->ino, PROMISE_ATTR);
 	l->status = codec_list_append(&l->entries, &msg_dirent, &entry, l->out, 0);
 	return l->status;
 }
@@ -130,15 +155,24 @@ handle_READDIR(struct session *s, struct call *c, struct cfs_err *err)
 {
 	const struct m_readdir_req *req = &c->req->readdir_req;
 	struct m_readdir_rep *rep = &c->rep->readdir_rep;
-	struct listing l = {.out = &s->scratch};
+	struct listing l = {.out = &s->scratch, .s = s};
 	bool eof = false;
 	int rc;
 
 	l.max_bytes = req->max_bytes < READDIR_BYTES_MAX ? req->max_bytes : READDIR_BYTES_MAX;
-	rc = names_readdir(s->store, &s->cred, (struct inode_ref){.ino = req->dir, .gen = req->gen},
-			   req->cookie, add_entry, &l, &eof, &rep->parent, err);
-	if (rc == 0 && l.status)
-		rc = err_code(err, l.status);
+	promises_try(s, &l.try);
+	promises_try_add(s, &l.try, req->dir, PROMISE_NAMES);
+	do {
+		l.entries = (struct list){0};
+		buf_clear(&s->scratch);
+		rc = names_readdir(s->store, &s->cred,
+				   (struct inode_ref){.ino = req->dir, .gen = req->gen},
+				   req->cookie, add_entry, &l, &eof, &rep->parent, err);
+		if (rc == 0 && l.status)
+			rc = err_code(err, l.status);
+	} while (rc == 0 && promises_try_again(s, &l.try));
+	/* The rows that say more hold no longer than this one. */
+	rep->promise_ms = l.try.ms;
 	rep->eof = eof;
 	rep->entries = l.entries;
 	return rc;

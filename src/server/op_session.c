@@ -12,6 +12,7 @@
 #include "server/dispatch.h"
 #include "server/enter.h"
 #include "server/hublink.h"
+#include "server/promises.h"
 #include "server/tally.h"
 #include "server/watch.h"
 
@@ -61,6 +62,7 @@ handle_HELLO(struct session *s, struct call *c, struct cfs_err *err)
 	s->signed_in = true;
 	frame_reader_set_max(s->reader, FRAME_MAX);
 	tally_signed_in(s);
+	promises_begin(s, &req->client_id);
 	log_info("%s: '%s' signed in with %.*s", s->args->peer.address, s->me.name,
 		 STR_ARGS(req->client));
 	return 0;
@@ -69,9 +71,18 @@ handle_HELLO(struct session *s, struct call *c, struct cfs_err *err)
 int
 handle_PING(struct session *s, struct call *c, struct cfs_err *err)
 {
-	(void)s;
 	(void)err;
 	c->rep->ping_rep.time = now_real_ns();
+	c->rep->ping_rep.promise_ms = promises_renew(s);
+	return 0;
+}
+
+int
+handle_PROMISES_RELEASE(struct session *s, struct call *c, struct cfs_err *err)
+{
+	(void)c;
+	(void)err;
+	promises_release(s);
 	return 0;
 }
 
@@ -80,7 +91,10 @@ handle_PUSH_ACK(struct session *s, struct call *c, struct cfs_err *err)
 {
 	/* A number that was never given is harmless. */
 	(void)err;
-	watch_acknowledged(s, c->req->push_ack_req.push);
+	if (c->req->push_ack_req.push > PROMISES_PUSH_FIRST)
+		promises_acknowledged(s, c->req->push_ack_req.push);
+	else
+		watch_acknowledged(s, c->req->push_ack_req.push);
 	return 0;
 }
 

@@ -50,6 +50,17 @@ reply_status(struct session *s, const struct op_desc *op, uint64_t number, int s
 				     NULL));
 }
 
+static void
+reply_absent(struct session *s, const struct call *c)
+{
+	const struct m_error_rep rep = {.text = str_from(err_text(CFS_ENOENT)),
+					.promise_ms = c->absent_ms};
+
+	check(s,
+	      frame_write(s->writer, c->op->number | FRAME_REPLY, (uint16_t)err_to_wire(CFS_ENOENT),
+			  c->number, &msg_error_rep, &rep, NULL));
+}
+
 /* The handler's bytes are gone when it has returned. */
 void
 reply_call(struct session *s, const struct call *c, int status, const struct cfs_err *err)
@@ -59,6 +70,10 @@ reply_call(struct session *s, const struct call *c, int status, const struct cfs
 	struct frame_bulk bulk = {.pieces = &piece, .count = 1, .release = free};
 	int rc = CFS_ENOMEM;
 
+	if (status == CFS_ENOENT && c->absent_ms > 0) {
+		reply_absent(s, c);
+		return;
+	}
 	if (status < 0 || len == 0) {
 		reply_status(s, c->op, c->number, status, c->rep, err);
 		return;
@@ -103,7 +118,7 @@ int
 reply_encode(const struct op_desc *op, int status, const void *rep, const struct cfs_err *err,
 	     struct buf *out)
 {
-	struct m_error_rep error;
+	struct m_error_rep error = {0};
 
 	if (status >= 0)
 		return codec_encode(op->reply, rep, out);

@@ -173,6 +173,7 @@ session_conf_of(const struct hub *h)
 	    .signin_ms = c->signin_ms,
 	    .idle_ms = c->idle_ms,
 	    .heartbeat_ms = (uint32_t)c->heartbeat_ms,
+	    .promise_ms = PROMISE_MS,
 	    .server_key = h->identity.fingerprint,
 	    .next_key = h->identity.next,
 	    .address = h->identity.address,
@@ -221,6 +222,8 @@ serve_connection(struct hub *h, struct child *self, int fd, const struct lines *
 	    .reach_arg = &reach,
 	    .stats = h->stats,
 	    .slot = self->slot,
+	    .promises = h->promises,
+	    .hub_address = (uint64_t)getpid(),
 	};
 	struct cfs_err err = CFS_ERR_INIT;
 	int rc;

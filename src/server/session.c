@@ -16,6 +16,8 @@
 #include "server/durable.h"
 #include "server/hublink.h"
 #include "server/input.h"
+#include "server/promise_changes.h"
+#include "server/promises.h"
 #include "server/reads.h"
 #include "server/state.h"
 #include "server/tally.h"
@@ -73,6 +75,7 @@ init(struct session *s, const struct session_args *args)
 	reads_init(s);
 	durable_init(s);
 	watch_init(s);
+	promises_init(s);
 	rc = tally_init(s);
 	if (rc == 0)
 		rc = blobs_init(s);
@@ -125,6 +128,8 @@ fini(struct session *s)
 	batch_fini(&s->batch);
 	durable_fini(s);
 	watch_fini(s);
+	promises_fini(s);
+	promise_changes_fini(s);
 	bufpool_free(s->put_bufs);
 	bufpool_free(s->read_bufs);
 	buf_fini(&s->scratch);
@@ -149,13 +154,14 @@ next_timer(const struct session *s)
 		t = min_u64(t, s->close_deadline);
 	if (s->hold_until)
 		t = min_u64(t, s->hold_until);
-	if (!s->trimmed)
+	/* These wait for a pause, which changes that wait for others can put off for seconds. */
+	if (!s->trimmed && quiet(s))
 		t = min_u64(t, s->active_ns + TRIM_NS);
-	if (!s->db_idle)
+	if (!s->db_idle && quiet(s))
 		t = min_u64(t, s->active_ns + DB_IDLE_NS);
 	if (s->reads.receipts && !receipts_empty(s->reads.receipts))
 		t = min_u64(t, receipts_oldest(s->reads.receipts) + RECEIPT_NS);
-	return min_u64(t, watch_timer(s));
+	return min_u64(t, min_u64(watch_timer(s), promise_changes_timer(s)));
 }
 
 static void
@@ -298,6 +304,7 @@ loop(struct session *s)
 		tell_next_key(s);
 		(void)batch_run(s);
 		watch_run(s);
+		promise_changes_run(s);
 		if (s->store)
 			store_yield(s->store);
 		run_timers(s);

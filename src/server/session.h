@@ -16,6 +16,8 @@
 #include "server/stats.h"
 #include "store/store.h"
 
+struct promise_table;
+
 /* Who is at the other end, as far as the transport knows. */
 struct session_peer {
 	bool has_key;      /* TLS client certificate */
@@ -31,6 +33,7 @@ struct session_conf {
 	int64_t signin_ms;           /* until HELLO has succeeded */
 	int64_t idle_ms;             /* a peer silent for so long is gone */
 	uint32_t heartbeat_ms;       /* what HELLO tells the client */
+	uint32_t promise_ms;         /* how long a read promise holds without being renewed */
 	struct sha256 server_key;    /* fingerprint */
 	struct sha256 next_key;      /* that clients are told to pin too; zeros: none */
 	const char *address;         /* "host:port" that goes into invites */
@@ -56,6 +59,9 @@ struct session_args {
 	void *reach_arg;
 	struct stats *stats; /* borrowed, and the slot to count in; NULL: in memory of its own */
 	int slot;
+	struct promise_table
+	    *promises;        /* borrowed; NULL: read promises are neither given nor heeded */
+	uint64_t hub_address; /* where the hub delivers messages of other sessions to this one */
 };
 
 /*

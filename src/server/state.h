@@ -14,6 +14,8 @@
  *	durable   answers that wait for a flush
  *	watch     events, pushed to those who subscribed
  *	tally     what all of them count
+ *	promises  read promises given to the client, and taken back
+ *	promise_changes   what others were promised and this client changes: its answers wait for them
  */
 
 #include "base/buf.h"
@@ -41,6 +43,7 @@ struct call {
 	struct bytes_view bulk_in; /* bulk of the request; lives as long as the call */
 	struct poolbuf *bulk_buf; /* the buffer that it is in, if so; taken by setting it to NULL */
 	struct bytes_view bulk_out; /* bulk of the reply, copied when the handler returns */
+	uint32_t absent_ms;         /* with CFS_ENOENT: read promise of the absence */
 };
 
 /* What a handler returns when it will answer later, or has answered. */
@@ -78,7 +81,7 @@ struct batch {
 	struct pending_event *events, **events_tail;
 	struct buf now;     /* reply frames that go out after the commit */
 	struct buf durable; /* reply frames that wait for its flush */
-	unsigned durable_count;
+	unsigned now_count, durable_count;
 	struct buf payload; /* of the reply being made */
 	bool wanted;        /* something may be done: the head was not yet found waiting */
 	bool malformed;     /* a change was no valid request: nothing behind it is done */
@@ -101,6 +104,30 @@ struct durable {
 	unsigned waiting; /* replies */
 	int status;
 	struct cfs_err err;
+};
+
+/* Read promises given to the client (promises.h). */
+struct promises {
+	int slot; /* in the shared table; -1: none are given */
+	struct id128 client;
+	struct promise_row *rows; /* by inode, open addressing */
+	size_t row_cap, row_count;
+	uint32_t *bucket_rows;       /* how many of them are in each bucket of the table */
+	struct promise_push *pushes; /* not acknowledged */
+	struct promise_push **pushes_tail;
+	uint64_t last_push;
+	uint64_t recall; /* push that took back everything, 0 none under way */
+};
+
+/* What the changes of a transaction changed for others, and answers that wait for those (promise_changes.h). */
+struct promise_changes {
+	struct buf keys, names;
+	unsigned count;
+	bool missed;     /* something was changed while nobody else held anything, and not noted */
+	bool everything; /* something was changed, who knows what */
+	struct promise_wait *waits;
+	unsigned waiting; /* replies in those */
+	uint64_t last_ticket;
 };
 
 #define BLOB_IDS_MAX 64u
@@ -170,6 +197,8 @@ struct session {
 	struct reads reads;
 	struct durable durable;
 	struct watch watch;
+	struct promises promises;
+	struct promise_changes changed;
 	struct buf scratch;      /* lists and strings of the reply being made */
 	struct walk_result walk; /* of the call under way */
 	char secret[64];         /* of the invite just made */

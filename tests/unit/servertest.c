@@ -83,11 +83,21 @@ servertest_teardown(void **state)
 	struct servertest *t = *state;
 	char command[400];
 
+	minihub_free(t->hub);
+	promise_table_free(t->promises);
 	store_shared_free(t->shared);
 	(void)snprintf(command, sizeof(command), "rm -rf '%s'", t->folder);
 	assert_int_equal(system(command), 0);
 	free(t);
 	return 0;
+}
+
+void
+servertest_promises(struct servertest *t, uint32_t ms)
+{
+	t->conf.promise_ms = ms;
+	t->hub = minihub_new();
+	assert_int_equal(promise_table_new(t->path, ms * 2, &t->promises, NULL), 0);
 }
 
 static void *
@@ -116,7 +126,10 @@ peer_connect_raw(struct servertest *t, struct peer *p, char who, int *fd_out)
 	    .conf = &t->conf,
 	    .peer = {.has_key = who && who != 'r', .key = key_of(who), .admin = who == 'r'},
 	    .hub_fd = -1,
+	    .promises = t->promises,
 	};
+	if (t->hub)
+		p->args.hub_address = minihub_add(t->hub, &p->args.hub_fd);
 	(void)strcpy(p->args.peer.address, "test");
 	assert_non_null(p->args.stream);
 	assert_int_equal(pthread_create(&p->thread, NULL, serve, p), 0);
@@ -138,13 +151,15 @@ peer_disconnect(struct peer *p)
 {
 	caller_free(p->c);
 	assert_int_equal(pthread_join(p->thread, NULL), 0);
+	fd_close(&p->args.hub_fd);
 	store_close(p->store);
 }
 
 int
 peer_hello(struct peer *p)
 {
-	struct m_hello_req req = {.version_min = 1, .version_max = 1, .client = STR_LIT("test")};
+	struct m_hello_req req = {
+	    .version_min = 1, .version_max = 1, .client = STR_LIT("test"), .client_id = p->client};
 	struct m_hello_rep rep;
 	int rc = peer_call(p, OP_HELLO, &req, &rep, NULL);
 

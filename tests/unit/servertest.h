@@ -16,9 +16,11 @@
 
 #include <pthread.h>
 
+#include "minihub.h"
 #include "proto/caller.h"
 #include "proto/codec.h"
 #include "proto/ops.h"
+#include "server/promise_table.h"
 #include "server/session.h"
 #include "store/people.h"
 #include "store/store.h"
@@ -34,6 +36,8 @@ struct servertest {
 	struct session_conf conf; /* change it before connecting */
 	struct store_shared *shared;
 	struct person alice, bob;
+	struct minihub *hub;            /* NULL: sessions have none */
+	struct promise_table *promises; /* made by servertest_promises() */
 };
 
 /* One connection. */
@@ -43,7 +47,8 @@ struct peer {
 	struct session_args args;
 	struct store *store;
 	struct caller *c;
-	int result; /* of session_run(), after st_disconnect() */
+	int result;          /* of session_run(), after st_disconnect() */
+	struct id128 client; /* for HELLO; zeros: no read promises */
 
 	/* After peer_hello() and peer_attach(). */
 	uint64_t user, home, root;
@@ -54,6 +59,8 @@ struct peer {
 
 int servertest_setup(void **state);
 int servertest_teardown(void **state);
+/* Sessions from now on give and heed read promises, which hold for so long. */
+void servertest_promises(struct servertest *t, uint32_t ms);
 
 /* Connects without saying hello. who: 'a' shows alice's device key, 'b' bob's, 'x' an unknown one, 'r' is the admin, 0 none. */
 void peer_connect(struct servertest *t, struct peer *p, char who);

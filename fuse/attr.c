@@ -69,23 +69,41 @@ attr_to_stat(const struct mount *m, const struct cfs_attr *a, struct stat *st)
 }
 
 double
-time_left(double timeout, uint64_t asked_ns)
+time_left(const struct mount *m, double timeout, uint64_t epoch)
 {
-	uint64_t now = now_mono_ns();
-	double left = timeout - (now > asked_ns ? (double)(now - asked_ns) * 1e-9 : 0);
+	double left = (double)cfs_promised_ns(m->c, epoch) * 1e-9;
 
-	return left > 0 ? left : 0;
+	return left < timeout ? left : timeout;
+}
+
+double
+name_time_left(const struct mount *m, double timeout, uint64_t epoch, const struct inode *dir,
+	       uint64_t asked_ns)
+{
+	if (dir == NULL || inval_is_shared(dir) || asked_ns <= atomic_load(&dir->shared_ns)) {
+		return 0;
+	}
+	return time_left(m, timeout, epoch);
+}
+
+/* Of attributes that may have been changed since they were asked for. */
+static double
+attr_time_left(struct mount *m, const struct cfs_attr *a, uint64_t asked_ns)
+{
+	return inodes_unchanged(&m->inodes, a, asked_ns)
+		   ? time_left(m, m->attr_timeout, a->promise_epoch)
+		   : 0;
 }
 
 bool
-attr_to_entry(struct mount *m, const struct cfs_attr *a, uint64_t asked_ns,
+attr_to_entry(struct mount *m, const struct inode *dir, const struct cfs_attr *a, uint64_t asked_ns,
 	      struct fuse_entry_param *e)
 {
 	memset(e, 0, sizeof *e);
 	e->ino = inode_id(&m->inodes, a->ref.ino);
 	e->generation = a->ref.gen;
-	e->attr_timeout = time_left(m->attr_timeout, asked_ns);
-	e->entry_timeout = time_left(m->entry_timeout, asked_ns);
+	e->attr_timeout = attr_time_left(m, a, asked_ns);
+	e->entry_timeout = name_time_left(m, m->entry_timeout, a->promise_epoch, dir, asked_ns);
 	attr_to_stat(m, a, &e->attr);
 	return inode_remember(&m->inodes, a, asked_ns);
 }
@@ -103,16 +121,16 @@ reply_attr(fuse_req_t req, const struct cfs_attr *a, uint64_t asked_ns)
 	struct stat st;
 
 	attr_to_stat(m, a, &st);
-	fuse_reply_attr(req, &st, time_left(m->attr_timeout, asked_ns));
+	fuse_reply_attr(req, &st, attr_time_left(m, a, asked_ns));
 }
 
 void
-reply_entry(fuse_req_t req, const struct cfs_attr *a, uint64_t asked_ns)
+reply_entry(fuse_req_t req, const struct inode *dir, const struct cfs_attr *a, uint64_t asked_ns)
 {
 	struct mount *m = mount_of(req);
 	struct fuse_entry_param e;
 
-	if (!attr_to_entry(m, a, asked_ns, &e)) {
+	if (!attr_to_entry(m, dir, a, asked_ns, &e)) {
 		fuse_reply_err(req, ENOMEM);
 	} else if (fuse_reply_entry(req, &e) == -ENOENT) {
 		/* Interrupted: the kernel does not count this look-up. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "inval.h"
 
 /* One inode: its own changes, its open file, its attributes. */
 
@@ -13,6 +14,7 @@ void
 inode_change_begin(struct inode *i)
 {
 	atomic_fetch_add(&i->changing, 1);
+	inval_own_change(i);
 }
 
 void
@@ -124,6 +126,7 @@ inode_flush(struct inode *i, struct cfs_attr *a)
 	} else if (rc == 0 && a != NULL) {
 		uint64_t now = now_mono_ns();
 
+		cfs_file_promise_check(i->file, a);
 		if (inode_is_unchanged(i, now)) {
 			i->attr = *a;
 			i->attr_ns = now;

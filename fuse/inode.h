@@ -37,8 +37,14 @@ struct inode {
 	atomic_bool gone;     /* a directory that the server knows no more; was told once */
 	atomic_uint changing; /* own changes under way */
 	atomic_bool dirty;    /* written, and perhaps not at the server yet */
-	atomic_uint_fast64_t changed_ns;
+	atomic_uint_fast64_t changed_ns; /* last change, own or told of by the server */
+	/* of a directory: when others changed its names, last, and first without a pause */
+	atomic_uint_fast64_t shared_ns, shared_from_ns;
+	_Atomic(struct invals *)
+	    ending; /* the kernel is being told to forget something of it, or was */
 };
+
+struct invals;
 
 #define INODES_FORGOTTEN 1024u
 
@@ -90,6 +96,12 @@ bool inode_is_unchanged(const struct inode *i, uint64_t since_ns);
 bool inodes_unchanged(struct inodes *t, const struct cfs_attr *a, uint64_t since_ns);
 /* Own changes of names may have changed the number of links of inodes that are not at hand. */
 void inodes_note_links(struct inodes *t);
+
+/*
+ * Others changed the inode's attributes or content (changed), or names in it: what was asked before is old. The entry,
+ * held until inode_put(), or NULL if neither the kernel nor a handle knows it. Takes no inode's lock.
+ */
+struct inode *inodes_note_foreign(struct inodes *t, uint64_t ino, bool changed);
 
 /* Remembers attributes; an open file without own writes learns from them that somebody else changed it. */
 void inode_note(struct inode *i, const struct cfs_attr *a, uint64_t asked_ns);

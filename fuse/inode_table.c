@@ -111,18 +111,17 @@ obtain(struct inodes *t, struct cfs_ref ref)
 
 /* Locked. Older attributes of this inode stay wrong when nobody knows it any more. */
 static void
-note_forgotten(struct inodes *t, const struct inode *i)
+note_forgotten(struct inodes *t, uint64_t ino, uint64_t changed_ns)
 {
-	uint64_t changed_ns = atomic_load(&i->changed_ns);
-	size_t slot = (size_t)i->ref.ino % INODES_FORGOTTEN;
+	size_t slot = (size_t)ino % INODES_FORGOTTEN;
 
 	if (changed_ns == 0) {
 		return;
 	}
-	if (t->forgotten[slot].ino != i->ref.ino && t->forgotten[slot].changed_ns > t->forgot_ns) {
+	if (t->forgotten[slot].ino != ino && t->forgotten[slot].changed_ns > t->forgot_ns) {
 		t->forgot_ns = t->forgotten[slot].changed_ns;
 	}
-	t->forgotten[slot].ino = i->ref.ino;
+	t->forgotten[slot].ino = ino;
 	t->forgotten[slot].changed_ns = changed_ns;
 }
 
@@ -137,7 +136,7 @@ drop_unused(struct inodes *t, struct inode **p)
 	}
 	*p = i->next;
 	t->n--;
-	note_forgotten(t, i);
+	note_forgotten(t, i->ref.ino, atomic_load(&i->changed_ns));
 	return i;
 }
 
@@ -331,4 +330,23 @@ void
 inodes_note_links(struct inodes *t)
 {
 	atomic_store(&t->linked_ns, now_mono_ns());
+}
+
+struct inode *
+inodes_note_foreign(struct inodes *t, uint64_t ino, bool changed)
+{
+	struct inode *i;
+
+	pthread_mutex_lock(&t->lock);
+	i = *find(t, ino);
+	if (i != NULL) {
+		i->refs++;
+	}
+	if (changed && i != NULL) {
+		atomic_store(&i->changed_ns, now_mono_ns());
+	} else if (changed) {
+		note_forgotten(t, ino, now_mono_ns());
+	}
+	pthread_mutex_unlock(&t->lock);
+	return i;
 }

@@ -153,6 +153,8 @@ keep_row(void *arg, const char *name, uint64_t cookie, const struct cfs_attr *at
 	struct listing *g = arg;
 	size_t len = strlen(name) + 1;
 
+	/* One promise for all of it, or none. */
+	g->epoch = g->n == 0 || g->epoch == attr->promise_epoch ? attr->promise_epoch : 0;
 	if (g->n == g->max) {
 		return 1;
 	}
@@ -210,17 +212,18 @@ listing_fetch(struct mount *m, struct cfs_ref dir, uint64_t after, size_t max, s
 }
 
 void
-listing_note_empty(struct mount *m, struct cfs_ref dir, uint64_t parent, uint64_t asked_ns)
+listing_note_empty(struct mount *m, const struct cfs_attr *dir, uint64_t parent, uint64_t asked_ns)
 {
 	struct listing *g;
 
-	if (m->fresh_ns == 0) {
+	if (m->fresh_ns == 0 || dir->promise_epoch == 0) {
 		return;
 	}
-	g = listing_new(&m->listings, dir, asked_ns);
+	g = listing_new(&m->listings, dir->ref, asked_ns);
 	if (g == NULL) {
 		return;
 	}
+	g->epoch = dir->promise_epoch;
 	g->parent = parent;
 	g->eof = true;
 	pthread_mutex_lock(&m->listings.lock);
@@ -283,7 +286,9 @@ listings_touch(struct listings *l, uint64_t dir, const char *name)
 
 	pthread_mutex_lock(&l->lock);
 	for (struct listing *g = *bucket(l, dir); g != NULL; g = g->next) {
-		if (g->dir.ino == dir) {
+		if (g->dir.ino == dir && *name == '\0') {
+			g->spoiled = true;
+		} else if (g->dir.ino == dir) {
 			add_touched(g, hash);
 		}
 	}
@@ -295,7 +300,7 @@ listings_touch(struct listings *l, uint64_t dir, const char *name)
 static bool
 is_fresh(const struct mount *m, const struct listing *g)
 {
-	return now_mono_ns() - g->asked_ns < m->fresh_ns;
+	return m->fresh_ns > 0 && cfs_promised_ns(m->c, g->epoch) > 0;
 }
 
 /* Locked. */
@@ -384,6 +389,7 @@ listings_find(struct mount *m, uint64_t dir, const char *name, struct cfs_attr *
 			*out = row->attr;
 			answer = LISTING_FOUND;
 		} else if (g->eof && !g->spoiled) {
+			*out = (struct cfs_attr){.promise_epoch = g->epoch};
 			answer = LISTING_ABSENT;
 		}
 	}

@@ -3,10 +3,10 @@
 #define CFS_FUSE_LISTING_H
 
 /*
- * What directories held lately. A listing is what the server answered to one question, with the moment of asking; it does
- * not change afterwards. While it lives it is told of the names that this mount itself changes in its directory, and says
- * nothing about those any more. Handles of directories read from it, and look-ups are answered from it while it is fresh: a
- * name that is not in a whole listing does not exist.
+ * What directories hold. A listing is what the server answered to one question, with the moment of asking; it does not
+ * change afterwards. While it lives it is told of the names that this mount, or somebody else, changes in its directory, and
+ * says nothing about those any more. Handles of directories read from it, and look-ups are answered from it while it is
+ * promised: a name that is not in a whole listing does not exist.
  */
 
 #include <pthread.h>
@@ -35,6 +35,7 @@ struct listing {
 	uint64_t after;    /* the rows stand behind this cookie */
 	uint64_t asked_ns; /* before the question was sent */
 	uint64_t parent;
+	uint64_t epoch;           /* of the promise that all of it was given under; 0 none */
 	struct listing_row *rows; /* by cookie */
 	size_t n, cap, max;
 	char *names;
@@ -45,7 +46,7 @@ struct listing {
 	size_t index_size;
 	uint64_t *touched; /* hashes of names changed by this mount, open addressing; 0: free */
 	size_t n_touched, touched_size;
-	bool spoiled; /* out of memory: trust nothing */
+	bool spoiled; /* all names were changed, or memory is out: trust nothing */
 };
 
 struct listings {
@@ -66,16 +67,17 @@ void listings_fini(struct listings *l);
  */
 int listing_fetch(struct mount *m, struct cfs_ref dir, uint64_t after, size_t max,
 		  struct listing **out);
-/* A kept listing of a directory that is fresh and untouched; NULL if there is none. */
+/* A kept listing of a directory that is promised and untouched; NULL if there is none. */
 struct listing *listing_get(struct mount *m, uint64_t dir);
 void listing_put(struct listings *l, struct listing *g);
-/* The directory was just made by this mount: it is empty. */
-void listing_note_empty(struct mount *m, struct cfs_ref dir, uint64_t parent, uint64_t asked_ns);
+/* The directory was just made by this mount, with these attributes: it is empty, and its names are promised with it. */
+void listing_note_empty(struct mount *m, const struct cfs_attr *dir, uint64_t parent,
+			uint64_t asked_ns);
 
-/* What the kept listings say of a name; the attributes are good too, and as of *asked_ns_out. */
+/* What the kept listings say of a name; the attributes are good too, and as of *asked_ns_out. Absent: out has the promise. */
 enum listing_answer listings_find(struct mount *m, uint64_t dir, const char *name,
 				  struct cfs_attr *out, uint64_t *asked_ns_out);
-/* This mount is about to change, or has changed, a name. */
+/* This mount is about to change, or has changed, a name; or somebody else has. Empty: any name. */
 void listings_touch(struct listings *l, uint64_t dir, const char *name);
 /* Whether the row may be told with its attributes. */
 bool listing_row_is_good(struct mount *m, struct listing *g, const struct listing_row *row);

@@ -136,6 +136,9 @@ connect_server(struct mount *m, const struct options *o, struct cfs_err *err)
 	    .program = "cfs-mount",
 	    .timeout_ms = (unsigned)o->timeout_ms,
 	    .reconnect_ms = (unsigned)o->timeout_ms,
+	    .promises = m->fresh_ns > 0,
+	    .invalid = inval_hook,
+	    .invalid_arg = m,
 	};
 	struct cfs_profile p = {0};
 	const char *path;
@@ -304,10 +307,12 @@ serve(struct mount *m, struct options *o, int parent_fd, struct cfs_err *err)
 		if (chdir("/") != 0) {
 			/* Stays where it is; that only keeps a directory busy. */
 		}
+		atomic_store(&m->invals.session, s);
 		tell_parent(parent_fd, 0);
 		holder_init(&m->holder, m);
 		rc = loop(s, err);
 		holder_fini(&m->holder);
+		atomic_store(&m->invals.session, NULL);
 		fuse_session_unmount(s);
 	}
 	ending.session = NULL;
@@ -340,9 +345,13 @@ run(struct options *o, int parent_fd)
 		listings_init(&m.listings);
 		ahead_init(&m.ahead, &m);
 		versions_init(&m.versions);
+		rc = invals_init(&m.invals, &m);
+	}
+	if (rc == 0) {
 		rc = serve(&m, o, parent_fd, &err);
 		ahead_fini(&m.ahead);
 		versions_fini(&m.versions);
+		invals_fini(&m.invals);
 		listings_fini(&m.listings);
 		/* Closes what is still open, which sends what was written. */
 		inodes_fini(&m.inodes);

@@ -8,11 +8,11 @@
  * The kernel's node ids are the store's inode numbers, but for the top of the mount, which is FUSE_ROOT_ID. All handlers
  * run on libfuse's threads, many at once.
  *
- * What is remembered and for how long: the kernel is told attributes and names with a time-out, counted from the moment
- * when the server was asked; what this program remembers itself (inode.h, listing.h) counts against the same time-out. So a
- * change made elsewhere is seen after at most that time. Own changes are seen at once: each is announced before it
- * begins and after its end (inode_change_begin(), listings_touch()), and nothing that was asked for before that is told
- * any more.
+ * What is remembered and for how long: what the server has promised to tell of, until it does (inval.h) or the promise is
+ * not renewed. The kernel is told attributes and names with what is left of the promise as their time-out, at most 10
+ * seconds; then it asks again and is answered from memory. So a change made elsewhere is seen by the next call after its
+ * answer. Own changes are seen at once: each is announced before it begins and after its end (inode_change_begin(),
+ * listings_touch()), and nothing that was asked for before that is told any more.
  */
 
 #include <fuse_lowlevel.h>
@@ -24,6 +24,7 @@
 #include "client/cfs.h"
 #include "holder.h"
 #include "inode.h"
+#include "inval.h"
 #include "listing.h"
 #include "versions.h"
 
@@ -36,8 +37,7 @@ struct mount {
 	gid_t gid;
 	mode_t umask;                                         /* with ids=mine */
 	double attr_timeout, entry_timeout, negative_timeout; /* seconds */
-	uint64_t
-	    fresh_ns; /* the shorter of the first two: how long what is remembered may be used */
+	uint64_t fresh_ns; /* the shorter of the first two; 0: nothing is remembered */
 	bool read_only, stored_ids;
 	atomic_uint_fast64_t look_ns; /* what the last look-up at the server took */
 	struct inodes inodes;
@@ -45,6 +45,7 @@ struct mount {
 	struct ahead ahead;
 	struct holder holder;
 	struct versions versions;
+	struct invals invals;
 };
 
 struct mount *mount_of(fuse_req_t req);
@@ -65,18 +66,22 @@ mount_is_far(struct mount *m)
 void attr_to_stat(const struct mount *m, const struct cfs_attr *a, struct stat *st);
 /* Whether the signed-in user may change it. */
 bool attr_is_own(const struct mount *m, const struct cfs_attr *a);
-/* What is left of a time-out for something that was asked for at asked_ns, in seconds. */
-double time_left(double timeout, uint64_t asked_ns);
+/* What is left of a promise, in seconds, and no more than the time-out. */
+double time_left(const struct mount *m, double timeout, uint64_t epoch);
+/* The same for a name in a directory that was asked for at asked_ns: nothing while others change names there. */
+double name_time_left(const struct mount *m, double timeout, uint64_t epoch,
+		      const struct inode *dir, uint64_t asked_ns);
 /*
- * The answer to a look-up: attributes that were asked for at asked_ns. Counts the look-up; false without memory.
+ * The answer to a look-up in dir (NULL: the name is not left to the kernel): attributes that were asked for at asked_ns. Counts the look-up; false without memory.
  */
-bool attr_to_entry(struct mount *m, const struct cfs_attr *a, uint64_t asked_ns,
-		   struct fuse_entry_param *e);
+bool attr_to_entry(struct mount *m, const struct inode *dir, const struct cfs_attr *a,
+		   uint64_t asked_ns, struct fuse_entry_param *e);
 
 /* Answers with the errno of a CFS code. */
 void reply_code(fuse_req_t req, int code);
 void reply_attr(fuse_req_t req, const struct cfs_attr *a, uint64_t asked_ns);
-void reply_entry(fuse_req_t req, const struct cfs_attr *a, uint64_t asked_ns);
+void reply_entry(fuse_req_t req, const struct inode *dir, const struct cfs_attr *a,
+		 uint64_t asked_ns);
 
 /* ---- ops_name.c ---- */
 

@@ -28,7 +28,8 @@ is_remembered(struct mount *m, struct inode *i, struct cfs_attr *out, uint64_t *
 
 	pthread_mutex_lock(&i->lock);
 	/* A name that was removed or moved may have been this one's. */
-	good = i->attr_ns != 0 && now_mono_ns() - i->attr_ns < m->fresh_ns &&
+	good = i->attr_ns != 0 && m->fresh_ns > 0 &&
+	       cfs_promised_ns(m->c, i->attr.promise_epoch) > 0 &&
 	       atomic_load(&m->inodes.linked_ns) < i->attr_ns && inode_is_unchanged(i, i->attr_ns);
 	if (good) {
 		*out = i->attr;
@@ -242,6 +243,9 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_set, struct f
 	} else if (rc == 0) {
 		rc = set_attr(m, i, &set, &a);
 		asked_ns = now_mono_ns();
+		if (rc == 0) {
+			cfs_promise_check(m->c, &a);
+		}
 	}
 	if (rc == 0) {
 		reply_attr(req, &a, asked_ns);

@@ -115,6 +115,7 @@ struct reply {
 	size_t size, used;
 	uint64_t *counted; /* inodes that it looks up */
 	size_t n_counted;
+	struct inode *dir; /* NULL: without memory for it nothing is looked up */
 };
 
 /* Less than what the smallest entry with attributes takes. */
@@ -149,7 +150,7 @@ add_entry(struct reply *r, const char *name, const struct cfs_attr *a, uint64_t 
 	size_t left = r->size - r->used;
 	size_t need = fuse_add_direntry_plus(r->req, NULL, 0, name, NULL, next);
 
-	if (need > left || !attr_to_entry(r->m, a, asked_ns, &e)) {
+	if (need > left || !attr_to_entry(r->m, r->dir, a, asked_ns, &e)) {
 		return false;
 	}
 	r->used += fuse_add_direntry_plus(r->req, r->buf + r->used, left, name, &e, next);
@@ -166,7 +167,7 @@ add_row(struct reply *r, struct listing *g, const struct listing_row *row)
 	/*
 	 * What is not known to be as the kernel knows it must not be told with attributes: the kernel would believe an old size.
 	 */
-	if (r->plus && listing_row_is_good(r->m, g, row)) {
+	if (r->plus && r->dir != NULL && listing_row_is_good(r->m, g, row)) {
 		return add_entry(r, name, &row->attr, g->asked_ns, next);
 	}
 	return add_plain(r, name, &row->attr, next);
@@ -230,6 +231,7 @@ read_dir(fuse_req_t req, size_t size, off_t off, struct fuse_file_info *fi, bool
 		fuse_reply_err(req, ENOMEM);
 		goto out;
 	}
+	r.dir = inode_obtain(&m->inodes, d->ref);
 	pthread_mutex_lock(&d->lock);
 	rc = list(&r, d, (uint64_t)off);
 	pthread_mutex_unlock(&d->lock);
@@ -243,6 +245,7 @@ read_dir(fuse_req_t req, size_t size, off_t off, struct fuse_file_info *fi, bool
 		}
 	}
 out:
+	inode_put(&m->inodes, r.dir);
 	free(r.counted);
 	free(r.buf);
 }

@@ -90,10 +90,10 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 }
 
-/* A new file, or one that somebody else made between the kernel's look-up and now: without O_EXCL that is no error. */
+/* The change goes on until name_change_end(). A new file, or one that somebody else made between the kernel's look-up and now: without O_EXCL that is no error. */
 static int
 create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, int flags,
-       struct cfs_attr *a)
+       struct name_change *n, struct cfs_attr *a)
 {
 	struct mount *m = mount_of(req);
 	const struct fuse_ctx *who = fuse_req_ctx(req);
@@ -104,12 +104,11 @@ create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, int fla
 	    .uid = who->uid,
 	    .gid = who->gid,
 	};
-	struct name_change n;
-	int rc = name_change_begin(m, parent, name, &n);
+	int rc = name_change_begin(m, parent, name, n);
 
 	if (rc == 0) {
-		make.dir = n.dir->ref;
-		rc = dir_code(n.dir, cfs_create(m->c, &make, CFS_VISIBLE, NULL, a, NULL));
+		make.dir = n->dir->ref;
+		rc = dir_code(n->dir, cfs_create(m->c, &make, CFS_VISIBLE, NULL, a, NULL));
 	}
 	if (rc == CFS_EEXIST && (flags & O_EXCL) == 0) {
 		rc = cfs_lookup(m->c, make.dir, name, a, NULL);
@@ -120,7 +119,6 @@ create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, int fla
 			rc = CFS_ESTALE;
 		}
 	}
-	name_change_end(m, &n);
 	return rc;
 }
 
@@ -131,11 +129,15 @@ op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	struct mount *m = mount_of(req);
 	struct fuse_entry_param e = {0};
 	struct inode *i = NULL;
+	struct name_change n;
 	struct cfs_attr a;
 	uint64_t now;
-	int rc = create(req, parent, name, mode, fi->flags, &a);
+	int rc = create(req, parent, name, mode, fi->flags, &n, &a);
 
 	now = now_mono_ns();
+	if (rc == 0) {
+		cfs_promise_check(m->c, &a);
+	}
 	if (rc == 0) {
 		i = inode_obtain(&m->inodes, a.ref);
 		rc = i != NULL ? attach(m, i, &a, fi) : CFS_ENOMEM;
@@ -149,15 +151,14 @@ op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	if (rc != 0) {
 		inode_put(&m->inodes, i);
 		reply_code(req, rc);
-		return;
-	}
-	if (!attr_to_entry(m, &a, now, &e)) {
+	} else if (!attr_to_entry(m, n.dir, &a, now, &e)) {
 		detach(m, i);
 		fuse_reply_err(req, ENOMEM);
 	} else if (fuse_reply_create(req, &e, fi) == -ENOENT) {
 		inode_forget(&m->inodes, e.ino, 1);
 		detach(m, i);
 	}
+	name_change_end(m, &n);
 }
 
 static void

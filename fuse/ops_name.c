@@ -132,15 +132,16 @@ op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct mount *m = mount_of(req);
 	struct inode *dir = inode_get(&m->inodes, parent);
-	struct cfs_attr a;
+	struct cfs_attr a = {0};
 	uint64_t asked_ns = 0;
 	int rc = dir != NULL ? dir_code(dir, look_up(m, dir, name, &a, &asked_ns)) : CFS_ESTALE;
 
 	if (rc == 0) {
-		reply_entry(req, &a, asked_ns);
-	} else if (rc == CFS_ENOENT && m->negative_timeout > 0) {
-		const struct fuse_entry_param none = {.entry_timeout =
-							  time_left(m->negative_timeout, asked_ns)};
+		reply_entry(req, dir, &a, asked_ns);
+	} else if (rc == CFS_ENOENT && m->negative_timeout > 0 && a.promise_epoch != 0) {
+		const struct fuse_entry_param none = {
+		    .entry_timeout =
+			name_time_left(m, m->negative_timeout, a.promise_epoch, dir, asked_ns)};
 
 		fuse_reply_entry(req, &none);
 	} else {
@@ -242,16 +243,19 @@ make(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rde
 		create.dir = n.dir->ref;
 		rc = dir_code(n.dir, cfs_create(m->c, &create, CFS_VISIBLE, NULL, &a, NULL));
 	}
-	name_change_end(m, &n);
 	now = now_mono_ns();
+	if (rc == 0) {
+		cfs_promise_check(m->c, &a);
+	}
 	if (rc == 0 && a.type == CFS_DIR) {
-		listing_note_empty(m, a.ref, create.dir.ino, now);
+		listing_note_empty(m, &a, create.dir.ino, now);
 	}
 	if (rc == 0) {
-		reply_entry(req, &a, now);
+		reply_entry(req, n.dir, &a, now);
 	} else {
 		reply_code(req, rc);
 	}
+	name_change_end(m, &n);
 }
 
 static void
@@ -344,17 +348,19 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
 		rc = cfs_link(m->c, i->ref, n.dir->ref, name, CFS_VISIBLE, &a, NULL);
 		inode_change_end(i);
 	}
-	name_change_end(m, &n);
 	inodes_note_links(&m->inodes);
 	asked_ns = now_mono_ns();
 	if (rc == 0 && atomic_load(&i->dirty)) {
 		rc = inode_look(m, i, false, &a, &asked_ns);
+	} else if (rc == 0) {
+		cfs_promise_check(m->c, &a);
 	}
 	if (rc == 0) {
-		reply_entry(req, &a, asked_ns);
+		reply_entry(req, n.dir, &a, asked_ns);
 	} else {
 		reply_code(req, rc);
 	}
+	name_change_end(m, &n);
 	inode_put(&m->inodes, i);
 }
 

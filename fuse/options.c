@@ -435,8 +435,9 @@ options_parse(struct options *o, int argc, char **argv, struct cfs_err *err)
 	int rc;
 
 	*o = (struct options){
-	    .attr_timeout = 1,
-	    .entry_timeout = 1,
+	    .attr_timeout = 86400,
+	    .entry_timeout = 86400,
+	    .negative_timeout = 86400,
 	    .timeout_ms = 30000,
 	    .uid = -1,
 	    .gid = -1,

@@ -24,6 +24,7 @@
 #include "base/hash.h"
 
 struct cfs;
+struct cfs_invalid;
 
 /* ---- who and where ------------------------------------------------------------------------------------------------------ */
 
@@ -59,14 +60,6 @@ int cfs_profile_from_url(const char *url, struct cfs_profile *out, struct cfs_er
  * if no profile fits.
  */
 int cfs_profile_match(const struct cfs_profile *url, struct cfs_profile *out, struct cfs_err *err);
-
-/* What is promised no more. Plain data but for the name, which is valid for the callback. */
-struct cfs_invalid {
-	uint64_t ino;  /* 0: everything; what was remembered under another epoch is void anyway */
-	unsigned what; /* bits: 1 attributes and content, 2 and 4 a name in this directory */
-	const char *name; /* empty: all of its names */
-	uint64_t push, line;
-};
 
 struct cfs_options {
 	const char *program;  /* "cfs", for the server's logs */
@@ -174,14 +167,6 @@ struct cfs_attr {
 };
 
 /*
- * How long what was promised in this epoch (and not invalidated) may be trusted from now on, in nanoseconds; 0: no more. Takes no
- * lock.
- */
-uint64_t cfs_promised_ns(const struct cfs *c, uint64_t epoch);
-/* What an invalidation told of is forgotten, after the hook has returned false. */
-void cfs_invalid_done(struct cfs *c, const struct cfs_invalid *what);
-
-/*
  * Resolves a remote path: "docs/a" in the own tree, "/bob/a" in another's; "" is the own tree, "/" the root of all. nofollow: a symbolic
  * link in the last place is the answer. CFS_ENOENT.
  */
@@ -199,6 +184,7 @@ struct cfs_place {
 int cfs_place(struct cfs *c, const char *path, bool nofollow, struct cfs_place *out,
 	      struct cfs_err *err);
 
+/* CFS_ENOENT: out's promise_epoch says whether that is promised. */
 int cfs_lookup(struct cfs *c, struct cfs_ref dir, const char *name, struct cfs_attr *out,
 	       struct cfs_err *err);
 /*
@@ -499,29 +485,8 @@ int cfs_subscription_wait(struct cfs_subscription *sub, struct cfs_err *err);
 /* Waits for a callback under way. NULL accepted. */
 void cfs_unsubscribe(struct cfs_subscription *sub);
 
-/* A device that has read a file of the caller's. Strings are valid for the callback. */
-struct cfs_holder {
-	uint64_t user_id;
-	const char *user, *device;
-	uint64_t version;   /* newest that it has whole; else the newest it opened */
-	uint64_t downloads; /* how often, as far as events are kept */
-	int64_t last_ns;
-	bool complete;
-};
-/* Who has downloaded a file, the last one first; *version_out is what it is now. CFS_EDENIED for others' files. */
-int cfs_who_has(struct cfs *c, struct cfs_ref ref,
-		int (*each)(void *arg, const struct cfs_holder *h), void *arg,
-		uint64_t *version_out, struct cfs_err *err);
-
-struct cfs_device {
-	struct sha256 fingerprint;
-	const char *name;
-	int64_t created_ns, last_seen_ns;
-	bool current;
-};
-int cfs_devices(struct cfs *c, int (*each)(void *arg, const struct cfs_device *d), void *arg,
-		struct cfs_err *err);
-int cfs_device_revoke(struct cfs *c, const struct sha256 *fingerprint, struct cfs_err *err);
+#include "client/cfs_devices.h"
+#include "client/cfs_promise.h"
 
 #include "client/cfs_past.h"
 

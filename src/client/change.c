@@ -43,7 +43,7 @@ run_attr_change(struct cfs *c, unsigned op, const void *req, enum cfs_how how,
 
 	if (rc == 0 && attr != NULL && how != CFS_LATER) {
 		attr_from_wire(attr, &rep.attr);
-		trust_stamp(c, attr);
+		cfs_promise_check(c, attr);
 	}
 	return rc;
 }

@@ -101,10 +101,16 @@ cfs_file_flush(struct cfs_file *f, struct cfs_attr *attr, struct cfs_err *err)
 	pthread_mutex_unlock(&f->c->lock);
 	/* What the last write answered is old when somebody else has written since. */
 	if (has_attr)
-		trust_stamp(f->c, attr);
+		cfs_promise_check(f->c, attr);
 	if (has_attr && (f->c->trust == NULL || attr->promise_epoch != 0))
 		return 0;
 	return cfs_getattr(f->c, f->ref, attr, err);
+}
+
+void
+cfs_file_promise_check(struct cfs_file *f, struct cfs_attr *a)
+{
+	cfs_promise_check(f->c, a);
 }
 
 int

@@ -110,13 +110,15 @@ cfs_lookup_data(struct cfs *c, struct cfs_ref dir, const char *name, struct cfs_
 	}
 	if (rc == 0) {
 		attr_from_wire(out, &rep.attr);
-		trust_stamp(c, out);
+		cfs_promise_check(c, out);
 		if (data != NULL) {
 			*has_data = rep.has_data != 0 && k->dst_len == rep.attr.size;
 			*data_len = *has_data ? k->dst_len : 0;
 		}
 	}
 	call_free(k);
+	if (rc == CFS_ENOENT && !(knows_name(c, dir, name, &found, out) && !found))
+		out->promise_epoch = 0;
 	return rc;
 }
 
@@ -143,7 +145,7 @@ cfs_getattr(struct cfs *c, struct cfs_ref ref, struct cfs_attr *out, struct cfs_
 	rc = call_simple(c, OP_GETATTR, &req, &rep, err);
 	if (rc == 0) {
 		attr_from_wire(out, &rep.attr);
-		trust_stamp(c, out);
+		cfs_promise_check(c, out);
 	}
 	return rc;
 }

@@ -284,8 +284,11 @@ trust_find_name(struct cfs *c, uint64_t dir, const char *name, bool *found_out,
 		return false;
 	*found_out = ino != 0;
 	p->used_ns = now_mono_ns();
-	if (ino == 0)
+	if (ino == 0) {
+		memset(out, 0, sizeof(*out));
+		stamp(p, out);
 		return true;
+	}
 	a = trust_memory_attr(&p->memory, ino);
 	if (a == NULL)
 		return false;
@@ -295,7 +298,7 @@ trust_find_name(struct cfs *c, uint64_t dir, const char *name, bool *found_out,
 }
 
 void
-trust_stamp(struct cfs *c, struct cfs_attr *a)
+cfs_promise_check(struct cfs *c, struct cfs_attr *a)
 {
 	struct cfs_attr kept;
 

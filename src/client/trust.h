@@ -32,8 +32,6 @@ void trust_stop(struct cfs *c);
 bool trust_find_name(struct cfs *c, uint64_t dir, const char *name, bool *found_out,
 		     struct cfs_attr *out);
 bool trust_find_attr(struct cfs *c, struct cfs_ref ref, struct cfs_attr *out);
-/* Not locked. Says in the attributes, which just came from the server, whether they are promised still. */
-void trust_stamp(struct cfs *c, struct cfs_attr *a);
 
 /* Locked, by the thread that reads the line. */
 void trust_sent(struct cfs *c, struct call *k);

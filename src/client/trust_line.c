@@ -26,6 +26,22 @@ drop_changed(struct trust_memory *m, unsigned op, const union m_any *req)
 	case OP_SETATTR:
 		trust_memory_drop_attr(m, req->setattr_req.ino);
 		break;
+	case OP_SETXATTR:
+		trust_memory_drop_attr(m, req->setxattr_req.ino);
+		break;
+	case OP_REMOVEXATTR:
+		trust_memory_drop_attr(m, req->removexattr_req.ino);
+		break;
+	case OP_ALLOCATE:
+		trust_memory_drop_attr(m, req->allocate_req.ino);
+		break;
+	case OP_HOLD:
+	case OP_PRUNE:
+		break;
+	case OP_RESTORE:
+		trust_memory_drop_name(m, req->restore_req.dir, req->restore_req.name);
+		trust_memory_drop_attr(m, req->restore_req.dir);
+		break;
 	case OP_COPY:
 		trust_memory_drop_attr(m, req->copy_req.dst);
 		break;
@@ -130,6 +146,9 @@ any_change_answered(struct trust *p, const struct call *k, const union m_any *re
 		change_answered(p, k, req, &rep->write_rep.attr, 0, none);
 		break;
 	case OP_SETATTR:
+	case OP_SETXATTR:
+	case OP_REMOVEXATTR:
+	case OP_ALLOCATE:
 		change_answered(p, k, req, &rep->attr_rep.attr, 0, none);
 		break;
 	case OP_COPY:
@@ -137,6 +156,10 @@ any_change_answered(struct trust *p, const struct call *k, const union m_any *re
 		break;
 	case OP_PUT:
 		change_answered(p, k, req, &rep->put_rep.attr, req->put_req.dir, req->put_req.name);
+		break;
+	case OP_RESTORE:
+		change_answered(p, k, req, &rep->put_rep.attr, req->restore_req.dir,
+				req->restore_req.name);
 		break;
 	case OP_RENAME:
 		change_answered(p, k, req, &rep->attr_rep.attr, req->rename_req.to_dir,

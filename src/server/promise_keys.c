@@ -12,7 +12,7 @@
 /* Changes come in runs that concern the same directory: so far back it is looked for. */
 #define LOOK_BACK  16u
 /* More names than this of one directory are told as "all". */
-#define NAMES_EACH 4u
+#define NAMES_EACH 250u
 
 /* ---- noting */
 
@@ -132,6 +132,23 @@ note(struct session *s, unsigned op, const union m_any *req)
 	case OP_SETATTR:
 		add_attr(s, req->setattr_req.ino);
 		break;
+	case OP_SETXATTR:
+		add_attr(s, req->setxattr_req.ino);
+		break;
+	case OP_REMOVEXATTR:
+		add_attr(s, req->removexattr_req.ino);
+		break;
+	case OP_ALLOCATE:
+		add_attr(s, req->allocate_req.ino);
+		break;
+	case OP_HOLD:
+	case OP_PRUNE: /* of the attic, which nobody is promised */
+		break;
+	case OP_RESTORE:
+		add_victim(s, req->restore_req.dir, req->restore_req.dir_gen,
+			   req->restore_req.name);
+		add_name(s, req->restore_req.dir, req->restore_req.name);
+		break;
 	case OP_COPY:
 		add_attr(s, req->copy_req.dst);
 		break;
@@ -231,11 +248,18 @@ promise_changes_give(struct session *s, const struct op_desc *op, const union m_
 	switch (op->number) {
 	case OP_CREATE:
 		give(s, req->create_req.dir, &rep->attr_rep.attr);
+		/* That a new directory is empty is known too. */
+		if (req->create_req.type == INODE_DIR &&
+		    !promises_add(s, rep->attr_rep.attr.ino, PROMISE_NAMES))
+			rep->attr_rep.attr.promise_ms = 0;
 		break;
 	case OP_WRITE:
 		give(s, 0, &rep->write_rep.attr);
 		break;
 	case OP_SETATTR:
+	case OP_SETXATTR:
+	case OP_REMOVEXATTR:
+	case OP_ALLOCATE:
 		give(s, 0, &rep->attr_rep.attr);
 		break;
 	case OP_COPY:
@@ -243,6 +267,9 @@ promise_changes_give(struct session *s, const struct op_desc *op, const union m_
 		break;
 	case OP_PUT:
 		give(s, req->put_req.dir, &rep->put_rep.attr);
+		break;
+	case OP_RESTORE:
+		give(s, req->restore_req.dir, &rep->put_rep.attr);
 		break;
 	case OP_RENAME:
 		give(s, req->rename_req.to_dir, &rep->attr_rep.attr);

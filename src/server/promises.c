@@ -15,8 +15,11 @@
 #define ROWS_MAX   (256u * 1024)
 #define ROWS_FIRST 256u
 
-/* Names of one directory that are told of one by one; the next one ends the promise of all. */
-#define NAMES_ONE_BY_ONE 4u
+/*
+ * Names of one directory are told of one by one for so long, counted in lives of a promise: by then whoever has left them to
+ * an operating system, which forgets single names only, has stopped doing that. Then one more ends the promise of all.
+ */
+#define NAMES_ONE_BY_ONE 2u
 
 /* A push that waits longer than this keeps promises from being renewed. */
 #define OVERDUE_NS ((uint64_t)NS_PER_S)
@@ -28,7 +31,8 @@
 struct promise_row {
 	uint64_t ino; /* 0: free */
 	uint32_t what;
-	uint32_t names_told; /* since names were last promised */
+	uint64_t
+	    told_ns; /* when a name was told of first since names were promised last; 0: not yet */
 };
 
 /* A question that is answered when the client has acknowledged all its pushes. */
@@ -304,7 +308,7 @@ promises_add(struct session *s, uint64_t ino, unsigned what)
 		p->bucket_rows[promise_bucket(ino)]++;
 	row->what |= what;
 	if (what & PROMISE_NAMES)
-		row->names_told = 0;
+		row->told_ns = 0;
 	promise_note(s->args->promises, (unsigned)p->slot, ino);
 	return true;
 }
@@ -360,10 +364,13 @@ end_one(struct session *s, const struct promise_record *r, struct promise_questi
 	struct promise_row *row = find_row(&s->promises, r->ino);
 	struct m_invalidate_push m = {.ino = r->ino, .name = r->name};
 	unsigned hit = row ? row->what & r->what : 0;
+	uint64_t now = now_mono_ns();
 
 	if (hit & PROMISE_NAMES) {
 		m.what |= PROMISE_NAMES | 4;
-		if (r->name.len > 0 && row->names_told++ < NAMES_ONE_BY_ONE)
+		row->told_ns = row->told_ns ? row->told_ns : now;
+		if (r->name.len > 0 && now - row->told_ns < NAMES_ONE_BY_ONE * s->conf->promise_ms *
+								(uint64_t)NS_PER_MS)
 			hit &= ~(unsigned)PROMISE_NAMES; /* of the other names it stays */
 		else
 			m.name.len = 0;

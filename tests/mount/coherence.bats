@@ -93,6 +93,22 @@ two_mounts() {
 	[ "$(ls "$a" | wc -l)" -eq 120 ] && [ "$(ls "$b" | wc -l)" -eq 120 ]
 }
 
+@test "what was looked at is answered without asking the server" {
+	mkdir "$T/tree"
+	for i in 1 2 3 4 5 6 7 8; do
+		mkdir "$T/tree/$i" && touch "$T/tree/$i"/{1..40}
+	done
+	as alice cfs put -rq "$T/tree" tree
+	mount_as alice "$T/m1" -o subdir=alice
+	ls -lR "$T/m1/tree" >"$T/first"
+	# Processes that are stopped answer nothing.
+	mapfile -t sessions < <(pgrep -P "$SERVER_PID")
+	kill -STOP "${sessions[@]}"
+	timeout 8 ls -lR "$T/m1/tree" >"$T/second" || true
+	kill -CONT "${sessions[@]}"
+	cmp "$T/first" "$T/second"
+}
+
 @test "a mount that does not answer delays a change once, and sees it afterwards" {
 	two_mounts
 	echo one >"$a/f"

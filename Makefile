@@ -77,7 +77,8 @@ src_daemon := $(wildcard src/server/main.c)
 src_testlib := $(filter-out tests/unit/test_% tests/contract/test_%,\
 	$(wildcard tests/lib/*.c tests/unit/*.c tests/contract/*.c))
 $(foreach m,$(MODULES),$(eval src_$m := $(filter-out src/server/main.c,$(wildcard src/$m/*.c))))
-LIBRARIES := $(MODULES) cli admin testlib
+src_show := $(wildcard src/show/*.c)
+LIBRARIES := $(MODULES) show cli admin testlib
 objects = $(patsubst %.c,$(B)/%.o,$(src_$1))
 archives = $(patsubst %,$(B)/lib/lib%.a,$1)
 
@@ -110,16 +111,16 @@ SERVER_LIBS := server store net proto base
 CLIENT_PKGS := openssl jansson inih
 SERVER_PKGS := openssl sqlite3 libsodium inih jansson libseccomp
 
-$(B)/bin/cfs: $(call objects,cli) $(call archives,$(CLIENT_LIBS))
-	$(call link,$(CLIENT_PKGS) readline)
+$(B)/bin/cfs: $(call objects,cli) $(call archives,show $(CLIENT_LIBS))
+	$(call link,$(CLIENT_PKGS) readline ncursesw)
 $(B)/bin/cfs-mount: $(call objects,mount) $(call archives,$(CLIENT_LIBS))
 	$(call link,$(CLIENT_PKGS) fuse3)
 $(B)/bin/cfsd: $(call objects,daemon) $(call archives,$(SERVER_LIBS))
 	$(call link,$(SERVER_PKGS))
-$(B)/bin/cfsadm: $(call objects,admin) $(call archives,server client store net proto base)
-	$(call link,$(SERVER_PKGS))
-$(UNIT) $(HELPERS): $(B)/tests/%: $(B)/tests/%.o $(call archives,testlib cli admin $(MODULES))
-	$(call link,cmocka readline $(SERVER_PKGS))
+$(B)/bin/cfsadm: $(call objects,admin) $(call archives,show server client store net proto base)
+	$(call link,$(SERVER_PKGS) ncursesw)
+$(UNIT) $(HELPERS): $(B)/tests/%: $(B)/tests/%.o $(call archives,testlib cli admin show $(MODULES))
+	$(call link,cmocka readline ncursesw $(SERVER_PKGS))
 $(PROXY): $(call objects,proxy)
 	$(call link)
 $(B)/tests/posix: $(call objects,posix)

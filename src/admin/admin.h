@@ -32,7 +32,8 @@ struct admin_cmd {
 };
 
 admin_fn cmd_init, cmd_invite, cmd_user, cmd_quota, cmd_status, cmd_fsck, cmd_gc, cmd_scrub,
-    cmd_backup, cmd_verify_backup, cmd_restore, cmd_rotate_key;
+    cmd_backup, cmd_verify_backup, cmd_restore, cmd_rotate_key, cmd_top, cmd_sessions, cmd_kick,
+    cmd_events;
 
 /*
  * A command's options: as args_parse() with the spec's one group (or none) and the options that all commands have.
@@ -64,10 +65,16 @@ struct admin_link;
 
 /* CFS_ELOCKED when the store is in use and no daemon answers. */
 int admin_connect(const struct admin *a, struct admin_link **out, struct cfs_err *err);
+/* The same to the daemon alone: CFS_ENET where none answers. */
+int admin_connect_daemon(const struct admin *a, struct admin_link **out, struct cfs_err *err);
 void admin_disconnect(struct admin_link *l);
 
 /* Calls and waits; reply holds views that are valid until the next call. */
 int admin_call(struct admin_link *l, unsigned op, const void *request, void *reply,
 	       struct cfs_err *err);
+
+/* Pushes: the next frame, whatever it is, as caller_receive(); and a request whose answer will be one of those. */
+int admin_receive(struct admin_link *l, struct frame *frame_out, struct cfs_err *err);
+int admin_send(struct admin_link *l, unsigned op, const void *request, struct cfs_err *err);
 
 #endif

@@ -106,24 +106,9 @@ start_session(const struct admin *a, struct admin_link *l, struct cfs_err *err)
 	return l->caller ? 0 : err_code(err, CFS_ENOMEM);
 }
 
-int
-admin_connect(const struct admin *a, struct admin_link **out, struct cfs_err *err)
+static int
+finish(struct admin_link *l, int rc, struct admin_link **out, struct cfs_err *err)
 {
-	struct admin_link *l = calloc(1, sizeof(*l));
-	int fd, rc;
-
-	*out = NULL;
-	if (!l)
-		return err_code(err, CFS_ENOMEM);
-	l->lock_fd = -1;
-	if (adminsock_dial(a->config, &fd, NULL) == 0) {
-		l->caller = caller_new(fdstream_new(fd), TIMEOUT_MS);
-		rc = l->caller ? 0 : err_code(err, CFS_ENOMEM);
-	} else {
-		rc = open_store(a, l, err);
-		if (rc == 0)
-			rc = start_session(a, l, err);
-	}
 	if (rc == 0)
 		rc = say_hello(l, err);
 	if (rc) {
@@ -132,6 +117,62 @@ admin_connect(const struct admin *a, struct admin_link **out, struct cfs_err *er
 	}
 	*out = l;
 	return 0;
+}
+
+static int
+new_link(struct admin_link **out, struct cfs_err *err)
+{
+	*out = calloc(1, sizeof(**out));
+	if (!*out)
+		return err_code(err, CFS_ENOMEM);
+	(*out)->lock_fd = -1;
+	return 0;
+}
+
+/* On a connection to the daemon, which is taken. */
+static int
+use_daemon(struct admin_link *l, int fd, struct cfs_err *err)
+{
+	l->caller = caller_new(fdstream_new(fd), TIMEOUT_MS);
+	return l->caller ? 0 : err_code(err, CFS_ENOMEM);
+}
+
+int
+admin_connect(const struct admin *a, struct admin_link **out, struct cfs_err *err)
+{
+	struct admin_link *l;
+	int fd, rc = new_link(&l, err);
+
+	*out = NULL;
+	if (rc)
+		return rc;
+	if (adminsock_dial(a->config, &fd, NULL) == 0) {
+		rc = use_daemon(l, fd, err);
+	} else {
+		rc = open_store(a, l, err);
+		if (rc == 0)
+			rc = start_session(a, l, err);
+	}
+	return finish(l, rc, out, err);
+}
+
+int
+admin_connect_daemon(const struct admin *a, struct admin_link **out, struct cfs_err *err)
+{
+	struct admin_link *l;
+	int fd, rc = new_link(&l, err);
+
+	*out = NULL;
+	if (rc)
+		return rc;
+	rc = adminsock_dial(a->config, &fd, err);
+	if (rc) {
+		admin_disconnect(l);
+		err_wrap(err, "no daemon answers");
+		return err_set(err, CFS_ENET, "%s", (const char *)err->text);
+	}
+	rc = use_daemon(l, fd, err);
+	return finish(l, rc, out, err);
 }
 
 void
@@ -154,4 +195,16 @@ int
 admin_call(struct admin_link *l, unsigned op, const void *request, void *reply, struct cfs_err *err)
 {
 	return caller_call(l->caller, op, 0, request, NULL, 0, reply, NULL, err);
+}
+
+int
+admin_receive(struct admin_link *l, struct frame *frame_out, struct cfs_err *err)
+{
+	return caller_receive(l->caller, frame_out, err);
+}
+
+int
+admin_send(struct admin_link *l, unsigned op, const void *request, struct cfs_err *err)
+{
+	return caller_send(l->caller, op, 0, request, NULL, 0, NULL, err);
 }

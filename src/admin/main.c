@@ -3,6 +3,7 @@
 /* cfsadm: options, settings, and then the command. */
 
 #include <jansson.h>
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +20,9 @@ static const struct admin_cmd commands[] = {
     {"gc", cmd_gc},           {"scrub", cmd_scrub},
     {"backup", cmd_backup},   {"verify-backup", cmd_verify_backup},
     {"restore", cmd_restore}, {"rotate-key", cmd_rotate_key},
+    {"top", cmd_top},         {"sessions", cmd_sessions},
+    {"kick", cmd_kick},       {"events", cmd_events},
+    {"watch", cmd_events},
 };
 
 static const struct arg_opt opts[] = {
@@ -128,6 +132,10 @@ main(int argc, char **argv)
 		      "  user     list, add and change users\n"
 		      "  quota    say or set what a user's files may take\n"
 		      "  status   say how the server and its store are\n"
+		      "  sessions who is connected\n"
+		      "  kick     end connections\n"
+		      "  top      all of it, live\n"
+		      "  events   what happens, as it happens\n"
 		      "  fsck     check the store\n"
 		      "  gc       remove now what would go by and by\n"
 		      "  scrub    read all content again and compare it with its hashes\n"
@@ -142,6 +150,7 @@ main(int argc, char **argv)
 	struct cfs_err err = CFS_ERR_INIT;
 	int first, rc;
 
+	(void)setlocale(LC_CTYPE, "");
 	log_set_level(LVL_ERROR);
 	if (argc > 1 && strcmp(argv[1], "__complete") == 0)
 		return admin_complete(&a, &spec, argc - 1, argv + 1);

@@ -26,6 +26,8 @@ atomic_int log_level_now = LVL_NOTICE;
 static atomic_int sink_now = SINK_STDERR;
 static atomic_int sink_fd = STDERR_FILENO;
 static char *file_path;
+static _Atomic(log_tee_fn *) tee_fn;
+static void *tee_arg;
 
 static const struct {
 	const char *name;
@@ -187,20 +189,31 @@ put_escaped(char *line, size_t len, size_t size, const char *msg)
 }
 
 void
+log_tee(log_tee_fn *fn, void *arg)
+{
+	atomic_store(&tee_fn, NULL);
+	tee_arg = arg;
+	atomic_store(&tee_fn, fn);
+}
+
+void
 log_write(enum log_level level, const char *fmt, ...)
 {
 	enum sink sink = (enum sink)atomic_load_explicit(&sink_now, memory_order_relaxed);
 	char msg[LOG_LINE_MAX], line[LOG_LINE_MAX];
 	int saved = errno;
 	va_list ap;
-	size_t len;
+	log_tee_fn *tee = atomic_load(&tee_fn);
+	size_t len, prefix;
 
 	va_start(ap, fmt);
 	if (vsnprintf(msg, sizeof(msg), fmt, ap) < 0)
 		msg[0] = '\0';
 	va_end(ap);
-	len = put_prefix(line, sizeof(line), sink, level);
-	len = put_escaped(line, len, sizeof(line) - 1, msg);
+	prefix = put_prefix(line, sizeof(line), sink, level);
+	len = put_escaped(line, prefix, sizeof(line) - 1, msg);
+	if (tee)
+		tee(tee_arg, level, line + prefix, len - prefix);
 	if (sink == SINK_SYSLOG) {
 		syslog(levels[level].priority, "%.*s", (int)len, line);
 	} else {

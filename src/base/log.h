@@ -60,6 +60,13 @@ int log_to_file(const char *path, struct cfs_err *err);
 /* Opens a file sink's path again, after it was rotated; nothing for other sinks. On error the old file stays. */
 int log_reopen(struct cfs_err *err);
 
+/*
+ * Also hands each message that is written to fn, escaped, without its prefix (not NUL-terminated); NULL: no more. fn runs in
+ * whatever thread logs and must not log. Children that are forked later inherit it.
+ */
+typedef void log_tee_fn(void *arg, enum log_level level, const char *text, size_t len);
+void log_tee(log_tee_fn *fn, void *arg);
+
 /* Writes one message whatever the level; use the macros below, which look at the level first. */
 void log_write(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

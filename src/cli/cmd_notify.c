@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/commands.h"
-#include "cli/event_text.h"
 #include "cli/notices.h"
 #include "cli/remote.h"
+#include "show/event_text.h"
 
 /* notify: who downloaded my files, until seen; with -f also those to come. */
 
@@ -34,7 +34,7 @@ print_notice(void *arg, const struct cfs_event *e)
 	struct notices *n = arg;
 
 	n->count++;
-	event_print(n->cli, n->f, e, true);
+	event_print(n->f, e, n->cli->opt.json, true);
 	return 0;
 }
 

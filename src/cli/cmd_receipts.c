@@ -2,9 +2,9 @@
 #include <stdlib.h>
 
 #include "cli/commands.h"
-#include "cli/event_text.h"
 #include "cli/output.h"
 #include "cli/remote.h"
+#include "show/event_text.h"
 
 /* receipts: who downloaded my files. who-has: who has this one. */
 
@@ -42,7 +42,7 @@ print_receipt(void *arg, const struct cfs_event *e)
 	if (!r->cli->opt.json) {
 		fputs(e->seen ? "  " : "* ", r->cli->out);
 	}
-	event_print(r->cli, r->cli->out, e, true);
+	event_print(r->cli->out, e, r->cli->opt.json, true);
 	return 0;
 }
 

@@ -2,10 +2,10 @@
 #include <stdlib.h>
 
 #include "cli/commands.h"
-#include "cli/event_text.h"
 #include "cli/hooks.h"
 #include "cli/output.h"
 #include "cli/remote.h"
+#include "show/event_text.h"
 
 /* watch: events as they happen, printed or handed to a program. */
 
@@ -82,7 +82,7 @@ on_event(void *arg, const struct cfs_event *e)
 	if (w->hooks != NULL) {
 		rc = hooks_run(w->hooks, e, hook_failed, w, &w->err);
 	} else {
-		event_print(w->cli, w->cli->out, e, false);
+		event_print(w->cli->out, e, w->cli->opt.json, false);
 	}
 	w->told++;
 	return rc == 0 && w->told == w->o.count ? ENOUGH : rc;

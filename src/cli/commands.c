@@ -54,6 +54,7 @@ cli_commands(void)
 	     .summary = "who downloaded a file",
 	     .run = cmd_who_has},
 	    ROW(watch, CLI_EVENTS, CLI_REMOTE, "events as they happen"),
+	    ROW(top, CLI_EVENTS, CLI_NOTHING, "what you are doing, live"),
 	    ROW(shell, CLI_SHELL, CLI_LOCAL, "work interactively, or run a script"),
 	    {.name = "__complete",
 	     .group = CLI_HIDDEN,

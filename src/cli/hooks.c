@@ -16,8 +16,8 @@
 
 #include "base/buf.h"
 #include "base/time.h"
-#include "cli/event_text.h"
 #include "cli/words.h"
+#include "show/event_text.h"
 
 #define FACTS_MAX 16
 #define JOBS_MAX  256u

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/shell_notices.h"
+#include "show/event_text.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-#include "cli/event_text.h"
 
 /* Lines kept while a long command runs; the rest is only counted. */
 #define LINES_MAX 100u
@@ -34,7 +33,7 @@ on_event(void *arg, const struct cfs_event *e)
 		n->f = open_memstream(&n->text, &n->len);
 	}
 	if (n->f != NULL && n->lines < LINES_MAX) {
-		event_print(n->cli, n->f, e, true);
+		event_print(n->f, e, n->cli->opt.json, true);
 		n->lines++;
 	} else {
 		n->more++;

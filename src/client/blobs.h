@@ -5,7 +5,7 @@
 /*
  * A blob on its way to the server. Changes name it by its tag while it is under way and by its id once the server has
  * it; a tag means nothing on another line, so a change that is sent again gets the id put in where it is known by then.
- * All calls locked (conn.h), but outblob_new().
+ * All calls locked (conn.h), but outblob_new() and outblob_announce().
  */
 
 #include <stdbool.h>
@@ -13,8 +13,7 @@
 
 #include "base/err.h"
 #include "base/rand.h"
-
-struct cfs;
+#include "client/cfs.h"
 
 struct outblob {
 	unsigned refs;
@@ -24,8 +23,10 @@ struct outblob {
 	struct id128 id;
 };
 
-/* A blob with one reference, or NULL. */
-struct outblob *outblob_new(struct cfs *c);
+/* A blob with one reference, or NULL. upload: the number of a transfer that was announced (UPLOADING in ops.def), or 0. */
+struct outblob *outblob_new(struct cfs *c, uint32_t upload);
+/* Tells the server of a large upload, so that others see it move, without waiting. The upload's number; 0 for a small one. */
+uint32_t outblob_announce(struct cfs *c, struct cfs_ref dir, const char *name, uint64_t total);
 struct outblob *outblob_ref(struct outblob *b);
 /* NULL is fine. */
 void outblob_unref(struct outblob *b);

@@ -46,6 +46,7 @@ struct changes {
 	bool refilling;
 	struct cfs_err attach_err; /* why the last attachment failed */
 	uint64_t last_tag;         /* of blobs */
+	uint32_t last_upload;      /* number of an announced transfer */
 	unsigned watchers;         /* threads that wait for something of this to change */
 	struct cfs_err later;      /* first error of a change that nobody waited for */
 };

@@ -119,7 +119,7 @@ send_blob(struct cfs_file *f, struct outblob **blob_out, struct cfs_err *err)
 	if (rc < 0)
 		return rc;
 	b = calloc(1, sizeof(*b));
-	if (b == NULL || (b->blob = outblob_new(c)) == NULL) {
+	if (b == NULL || (b->blob = outblob_new(c, 0)) == NULL) {
 		free(b);
 		return err_code(err, CFS_ENOMEM);
 	}

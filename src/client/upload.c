@@ -36,6 +36,7 @@ struct upload {
 	uint32_t mode;
 	int64_t mtime_ns;
 
+	uint32_t number; /* by which it was announced; 0: it was not */
 	int fd;
 	bool regular, sparse;
 	bool reading;      /* a worker is at it */
@@ -274,7 +275,9 @@ send_blob(struct chunk *ch)
 	struct m_blob_put_req req = {0};
 	int rc;
 
-	ch->blob = outblob_new(c);
+	if (u->number == 0)
+		u->number = outblob_announce(c, u->dir, u->name, u->size);
+	ch->blob = outblob_new(c, u->number);
 	if (ch->blob == NULL)
 		return err_code(&ch->err, CFS_ENOMEM);
 	req.tag = piece.tag = ch->blob->tag;

@@ -84,6 +84,17 @@ say_forbidden(const struct child *child, int number)
 }
 
 static void
+kick_process(struct hub *h, const struct child *asker, uint64_t pid)
+{
+	struct hub_msg m = {.kind = HUB_KICK};
+	const struct child *c =
+	    asker->role == CHILD_ADMIN ? children_find(&h->children, (pid_t)pid) : NULL;
+
+	if (c && c->role == CHILD_SESSION)
+		hub_tell(c, &m);
+}
+
+static void
 handle_message(struct hub *h, struct child *child, struct hub_msg *m)
 {
 	switch (m->kind) {
@@ -116,6 +127,9 @@ handle_message(struct hub *h, struct child *child, struct hub_msg *m)
 	case HUB_PROMISE_ASK:
 	case HUB_PROMISE_DONE:
 		hub_pass_on(h, child, m);
+		break;
+	case HUB_KICK_PROCESS:
+		kick_process(h, child, m->pid);
 		break;
 	default:
 		log_warn("process %ld sent nonsense", (long)child->pid);
@@ -363,6 +377,10 @@ start(struct hub *h, struct cfs_err *err)
 	if (rc == 0)
 		rc = store_shared_new(&h->shared, err);
 	if (rc == 0)
+		rc = logring_new(&h->log, err);
+	if (rc == 0)
+		log_tee(logring_put, h->log);
+	if (rc == 0)
 		rc = stats_new((unsigned)c->connections + SLOTS_MORE, &h->stats, err);
 	if (rc == 0)
 		rc = sandbox_new(c->path, c->metrics_file, h->pid, &h->sandbox, err);
@@ -485,6 +503,8 @@ hub_run(const char *config_path, struct config *config, struct cfs_err *err)
 	stats_free(h->stats);
 	sandbox_free(h->sandbox);
 	promise_table_free(h->promises);
+	log_tee(NULL, NULL);
+	logring_free(h->log);
 	fd_close(&h->signal_fd);
 	fd_close(&h->epoll_fd);
 	fd_close(&h->lock_fd);

@@ -12,6 +12,7 @@
 #include "server/children.h"
 #include "server/config.h"
 #include "server/identity.h"
+#include "server/logring.h"
 #include "server/promise_table.h"
 #include "server/sandbox.h"
 #include "server/signer.h"
@@ -40,6 +41,7 @@ struct hub {
 	struct tls_ctx *tls;
 	struct store_shared *shared;
 	struct stats *stats;
+	struct logring *log;
 	struct promise_table *promises;
 	struct listener net, admin, metrics;
 	struct sandbox *sandbox;

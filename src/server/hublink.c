@@ -60,6 +60,14 @@ hublink_promise(const struct session *s, const struct hub_msg *m)
 		(void)send_msg(s, m);
 }
 
+void
+hublink_kick_process(const struct session *s, uint64_t pid)
+{
+	struct hub_msg m = {.kind = HUB_KICK_PROCESS, .pid = pid};
+
+	tell(s, &m);
+}
+
 static void
 say_goodbye(struct session *s, uint32_t kind)
 {

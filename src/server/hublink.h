@@ -12,6 +12,7 @@
 void hublink_kick_device(const struct session *s, const struct sha256 *key);
 /* Only the hub's admin connections may. */
 void hublink_kick_user(const struct session *s, const char *user);
+void hublink_kick_process(const struct session *s, uint64_t pid);
 
 /*
  * Waits for the store's descriptors (enum hub_store_fd; the caller's), which the hub sends to whom the door has let in. CFS_EAUTH when it sends

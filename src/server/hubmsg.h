@@ -21,6 +21,7 @@ enum hub_msg_kind {
 	HUB_ASK =
 	    3, /* tell of the session at or behind `index`; answered by HUB_SESSION or HUB_END */
 	HUB_KICK_USER = 4,    /* an admin's: end every connection of `user` */
+	HUB_KICK_PROCESS = 5, /* an admin's: end the connection of process `pid` */
 	HUB_KICK_DEVICE = 49, /* a user's: end his other connections that signed in with `key` */
 	HUB_KEY = 50, /* an admin's: `index` is enum key_change of signer.h; answered by HUB_KEYS */
 	HUB_FORBIDDEN = 48, /* it dies of the system call `index`, which its sandbox forbids */

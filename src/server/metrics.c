@@ -215,8 +215,8 @@ metrics_print(const struct metrics_facts *facts, struct buf *out)
 	about_sessions(&p, facts);
 	about_traffic(&p, facts, totals);
 	about_operations(&p, totals);
-	if (facts->has_store)
-		about_store(&p, &facts->store);
+	if (facts->census.known)
+		about_store(&p, &facts->census.store);
 	free(totals);
 	return p.rc;
 }

@@ -8,6 +8,7 @@
  */
 
 #include "base/buf.h"
+#include "server/census.h"
 #include "server/stats.h"
 #include "store/store.h"
 
@@ -18,8 +19,7 @@ struct metrics_facts {
 	int64_t started_ns;
 	uint64_t commits;
 	uint64_t newest_event;
-	bool has_store; /* store is known */
-	struct store_stats store;
+	struct census census;
 };
 
 /* Appends the page to out. 0 or CFS_ENOMEM. */

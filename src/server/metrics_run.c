@@ -14,15 +14,11 @@
 #include "server/metrics.h"
 #include "store/events.h"
 
-/* Adding up the store reads much of it: this often at most, and never more than a fiftieth of the time. */
-#define STORE_NS     (2 * (uint64_t)NS_PER_S)
-#define STORE_FACTOR 50
-
 struct reporter {
 	const struct metrics_job *job;
 	struct store *store;
 	struct metrics_facts facts;
-	uint64_t store_due_ns, file_due_ns;
+	uint64_t file_due_ns;
 	bool file_failed;
 };
 
@@ -30,21 +26,14 @@ static void
 look_at_store(struct reporter *r)
 {
 	struct cfs_err err = CFS_ERR_INIT;
-	uint64_t before = now_mono_ns(), took;
 
 	r->facts.commits = store_last_commit(r->store);
 	r->facts.newest_event = events_hint(r->store);
-	if (before < r->store_due_ns)
-		return;
 	if (r->facts.newest_event == 0)
 		(void)events_newest(r->store, &r->facts.newest_event, NULL);
-	if (store_stats(r->store, &r->facts.store, &err))
+	if (census_look(&r->facts.census, r->store, &err))
 		log_warn("metrics: %s", err.text);
-	else
-		r->facts.has_store = true;
 	store_idle(r->store);
-	took = now_mono_ns() - before;
-	r->store_due_ns = before + took + max_u64(STORE_NS, took * STORE_FACTOR);
 }
 
 static int

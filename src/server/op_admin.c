@@ -157,6 +157,48 @@ handle_ADMIN_INVITE(struct session *s, struct call *c, struct cfs_err *err)
 	return 0;
 }
 
+/* Connections that an order to end them is for. */
+static uint32_t
+count_kicked(struct session *s, uint64_t pid, struct str user)
+{
+	struct stats_session one;
+	uint32_t n = 0;
+
+	for (unsigned i = 0; i < stats_slots(s->stats); i++) {
+		if (stats_session(s->stats, i, &one) && !one.admin &&
+		    (pid ? one.pid == pid : str_is(user, one.user)))
+			n++;
+	}
+	return n;
+}
+
+int
+handle_ADMIN_KICK(struct session *s, struct call *c, struct cfs_err *err)
+{
+	const struct m_admin_kick_req *req = &c->req->admin_kick_req;
+	char name[PEOPLE_NAME_MAX + 1];
+	uint32_t count;
+	int rc;
+
+	if (!convert_cstr(req->user, name, sizeof(name)) || (req->pid == 0 && name[0] == '\0'))
+		return err_set(err, CFS_EINVAL, "neither a process nor a user");
+	count = count_kicked(s, req->pid, req->user);
+	if (count == 0)
+		return err_set(err, CFS_ENOENT, "no such connection");
+	rc = store_begin(s->store, err);
+	if (rc)
+		return rc;
+	rc = finish(s, c, req->user, 0, err);
+	if (rc)
+		return rc;
+	if (req->pid)
+		hublink_kick_process(s, req->pid);
+	else
+		hublink_kick_user(s, name);
+	c->rep->admin_kick_rep.count = count;
+	return 0;
+}
+
 enum { USER_MAKE = 1, USER_PASSWORD = 2, USER_DISABLE = 3, USER_ENABLE = 4, USER_FORGET = 5 };
 
 /* change. */

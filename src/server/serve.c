@@ -220,6 +220,7 @@ serve_connection(struct hub *h, struct child *self, int fd, const struct lines *
 	    .door_fd = lines->door_fd,
 	    .reach = reach_store,
 	    .reach_arg = &reach,
+	    .log = h->log,
 	    .stats = h->stats,
 	    .slot = self->slot,
 	    .promises = h->promises,

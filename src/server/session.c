@@ -133,6 +133,9 @@ fini(struct session *s)
 	bufpool_free(s->put_bufs);
 	bufpool_free(s->read_bufs);
 	buf_fini(&s->scratch);
+	buf_fini(&s->top.transfers);
+	buf_fini(&s->top.ops);
+	buf_fini(&s->top.log);
 	tally_fini(s);
 	stream_close(s->stream);
 }

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "proto/stream.h"
+#include "server/logring.h"
 #include "server/stats.h"
 #include "store/store.h"
 
@@ -57,6 +58,7 @@ struct session_args {
 	int door_fd;
 	int (*reach)(void *arg, const int fds[], struct store **store_out, struct cfs_err *err);
 	void *reach_arg;
+	const struct logring *log; /* borrowed; NULL: none is kept */
 	struct stats *stats; /* borrowed, and the slot to count in; NULL: in memory of its own */
 	int slot;
 	struct promise_table

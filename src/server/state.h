@@ -23,6 +23,7 @@
 #include "proto/frame.h"
 #include "proto/ops.h"
 #include "server/bufpool.h"
+#include "server/census.h"
 #include "server/receipts.h"
 #include "server/session.h"
 #include "server/tags.h"
@@ -199,6 +200,10 @@ struct session {
 	struct watch watch;
 	struct promises promises;
 	struct promise_changes changed;
+	struct census census;
+	struct {
+		struct buf transfers, ops, log;
+	} top;                   /* lists of the answer to TOP, beside scratch */
 	struct buf scratch;      /* lists and strings of the reply being made */
 	struct walk_result walk; /* of the call under way */
 	char secret[64];         /* of the invite just made */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "cli/event_text.h"
+#include "show/event_text.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/output.h"
+#include "base/buf.h"
+#include "base/path.h"
+#include "show/text.h"
 
 const char *
 event_kind(const struct cfs_event *e)
@@ -27,21 +29,27 @@ event_kind(const struct cfs_event *e)
 }
 
 const char *
-event_verb(char buf[32], const struct cfs_event *e)
+event_op(char buf[32], unsigned op)
 {
 	size_t i = 0;
 
+	for (const char *name = cfs_op_name(op); name[i] != '\0' && i < 31; i++) {
+		buf[i] = (char)tolower((unsigned char)name[i]);
+	}
+	buf[i] = '\0';
+	return buf;
+}
+
+const char *
+event_verb(char buf[32], const struct cfs_event *e)
+{
 	if (e->kind == CFS_EVENT_DOWNLOAD) {
 		return e->complete ? "download" : "open";
 	}
 	if (e->kind == CFS_EVENT_SIGNIN || e->kind == CFS_EVENT_REFUSED) {
 		return "sign-in";
 	}
-	for (const char *name = cfs_op_name(e->op); name[i] != '\0' && i < 31; i++) {
-		buf[i] = (char)tolower((unsigned char)name[i]);
-	}
-	buf[i] = '\0';
-	return buf;
+	return event_op(buf, e->op);
 }
 
 static void
@@ -112,11 +120,11 @@ print_line(FILE *f, const char *time, const struct cfs_event *e, const char *pat
 }
 
 void
-event_print(const struct cli *cli, FILE *f, const struct cfs_event *e, bool receipt)
+event_print(FILE *f, const struct cfs_event *e, bool json, bool receipt)
 {
 	char time[32], *path, *device;
 
-	if (cli->opt.json) {
+	if (json) {
 		print_json(f, e);
 		return;
 	}
@@ -130,4 +138,25 @@ event_print(const struct cli *cli, FILE *f, const struct cfs_event *e, bool rece
 	}
 	free(path);
 	free(device);
+}
+
+void
+event_line(char *out, size_t size, const struct cfs_event *e)
+{
+	struct buf b = BUF_INIT;
+	char verb[32], bytes[32] = "";
+
+	if (e->bytes > 0) {
+		out_size(bytes, sizeof bytes, e->bytes, true);
+	}
+	if (name_escape(&b, e->user, strlen(e->user)) == 0 &&
+	    buf_appendf(&b, " %s ", event_verb(verb, e)) == 0 &&
+	    name_escape(&b, e->path, strlen(e->path)) == 0 && e->target[0] != '\0' &&
+	    buf_append_str(&b, " -> ") == 0) {
+		(void)name_escape(&b, e->target, strlen(e->target));
+	}
+	snprintf(out, size, "%.*s%s%s%s%s%s", (int)b.len, b.len > 0 ? (const char *)b.data : "",
+		 *bytes != '\0' ? " (" : "", bytes, *bytes != '\0' ? ")" : "",
+		 e->result != 0 ? ": " : "", e->result != 0 ? err_text(e->result) : "");
+	buf_fini(&b);
 }

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+#include <time.h>
+
+#include "admin/admin.h"
+#include "admin/output.h"
+#include "base/bytes.h"
+#include "base/time.h"
+#include "client/event.h"
+#include "proto/codec.h"
+#include "proto/frame.h"
+#include "show/event_text.h"
+
+/* events: all that happens, as it happens. */
+
+/* A daemon that goes down is waited for: this long, looking this often. */
+#define AWAY_MS 30000
+#define LOOK_MS 200
+
+struct events {
+	const struct admin *a;
+	struct admin_link *link;
+	int64_t since, count;
+	bool no_follow;
+	int64_t told;
+	uint64_t cursor, newest; /* newest: when it began */
+	struct buf strings;
+};
+
+static const struct arg_opt opts[] = {
+    {.short_name = 's',
+     .long_name = "since",
+     .kind = ARG_INT,
+     .offset = offsetof(struct events, since),
+     .arg_name = "N",
+     .help = "also those that happened after event N; 0 all that are kept",
+     .min = 0,
+     .max = INT64_MAX},
+    {.short_name = 'c',
+     .long_name = "count",
+     .kind = ARG_INT,
+     .offset = offsetof(struct events, count),
+     .arg_name = "N",
+     .help = "end after N events",
+     .min = 1,
+     .max = INT64_MAX},
+    {.long_name = "no-follow",
+     .kind = ARG_FLAG,
+     .offset = offsetof(struct events, no_follow),
+     .help = "end when all that has happened was told"},
+};
+
+static int
+print_one(void *arg, const struct cfs_event *e)
+{
+	const struct events *w = arg;
+
+	event_print(stdout, e, w->a->json, false);
+	return ferror(stdout) ? CFS_ELOCALIO : 0;
+}
+
+static bool
+enough(const struct events *w)
+{
+	return (w->count > 0 && w->told >= w->count) || (w->no_follow && w->cursor >= w->newest);
+}
+
+static int
+on_notice(struct events *w, const struct frame *f, struct cfs_err *err)
+{
+	struct m_notice_push m;
+	struct m_push_ack_req ack;
+	struct m_notice n;
+	int rc = frame_decode(f, &m, NULL, err);
+
+	while (rc == 0 && !(w->count > 0 && w->told >= w->count) && list_next(&m.notices, &n)) {
+		if (event_give(&w->strings, &n.event, n.target, print_one, w))
+			rc = err_set(err, CFS_ELOCALIO, "cannot write to standard output");
+		w->told++;
+		w->cursor = n.event.id;
+	}
+	if (fflush(stdout))
+		rc = err_set(err, CFS_ELOCALIO, "cannot write to standard output");
+	if (rc)
+		return rc;
+	w->cursor = m.upto;
+	ack.push = m.push;
+	return admin_send(w->link, OP_PUSH_ACK, &ack, err);
+}
+
+static int
+on_overflow(const struct events *w, const struct frame *f, struct cfs_err *err)
+{
+	struct m_overflow_push m;
+	int rc = frame_decode(f, &m, NULL, err);
+
+	if (rc)
+		return rc;
+	if (w->a->json)
+		return output_json(json_pack("{s:s, s:I, s:I}", "event", "overflow", "since",
+					     (json_int_t)m.since, "gone", (json_int_t)m.gone),
+				   err);
+	(void)fprintf(stderr,
+		      "cfsadm: events between %llu and %llu are kept no more: some were missed\n",
+		      (unsigned long long)m.since, (unsigned long long)m.gone);
+	return 0;
+}
+
+/* One connection's worth. 0: that was all; CFS_ENET: the daemon is gone. */
+static int
+follow(struct events *w, struct cfs_err *err)
+{
+	struct m_subscribe_req req = {.since = w->cursor, .filter = 4};
+	struct m_subscribe_rep rep;
+	struct frame f;
+	int rc = admin_call(w->link, OP_SUBSCRIBE, &req, &rep, err);
+
+	if (rc)
+		return rc;
+	if (w->cursor == UINT64_MAX)
+		w->cursor = rep.since;
+	if (w->newest == 0)
+		w->newest = rep.newest;
+	while (rc == 0 && !enough(w)) {
+		rc = admin_receive(w->link, &f, err);
+		if (rc == 0 && !f.is_reply && f.op == OP_NOTICE)
+			rc = on_notice(w, &f, err);
+		else if (rc == 0 && !f.is_reply && f.op == OP_OVERFLOW)
+			rc = on_overflow(w, &f, err);
+	}
+	return rc;
+}
+
+static int
+connect_again(struct events *w, struct cfs_err *err)
+{
+	const struct timespec pause = {.tv_nsec = LOOK_MS * NS_PER_MS};
+	uint64_t deadline = deadline_from_ms(AWAY_MS);
+	int rc;
+
+	admin_disconnect(w->link);
+	w->link = NULL;
+	while ((rc = admin_connect_daemon(w->a, &w->link, err)) == CFS_ENET &&
+	       !deadline_passed(deadline))
+		(void)nanosleep(&pause, NULL);
+	return rc;
+}
+
+int
+cmd_events(struct admin *a, int argc, char **argv, struct cfs_err *err)
+{
+	struct events w = {.a = a, .since = -1, .strings = BUF_INIT};
+	const struct arg_group group = {
+	    .title = "Options", .opts = opts, .n = ARRAY_SIZE(opts), .values = &w};
+	const struct arg_spec spec = {
+	    .prog = "cfsadm events",
+	    .synopsis = "[--since N] [--no-follow]",
+	    .summary =
+		"Tell everything that happens: changes, downloads, sign-ins, acts of admins.",
+	    .groups = &group,
+	    .n_groups = 1,
+	};
+	int first, rc;
+
+	rc = admin_args(a, &spec, argc, argv, &first, err);
+	if (rc)
+		return rc < 0 ? rc : 0;
+	w.cursor = w.since < 0 ? UINT64_MAX : (uint64_t)w.since;
+	rc = admin_config(a, err);
+	if (rc == 0)
+		rc = admin_connect_daemon(a, &w.link, err);
+	if (rc == 0)
+		rc = follow(&w, err);
+	while (rc == CFS_ENET && w.cursor != UINT64_MAX) {
+		rc = connect_again(&w, err);
+		if (rc == 0)
+			rc = follow(&w, err);
+	}
+	admin_disconnect(w.link);
+	buf_fini(&w.strings);
+	return rc;
+}

@@ -96,6 +96,13 @@ static const struct conf_key keys[] = {
      .offset = AT(events_max_bytes),
      .def = "256M",
      .doc = "About how much of them is kept; the oldest give way. 0: no limit but the time."},
+    {.section = "audit",
+     .key = "file",
+     .type = CONF_STRING,
+     .offset = AT(audit_file),
+     .doc =
+	 "A file that every event is appended to, one JSON object a line. On HUP it is opened again, so\n"
+	 "that it can be moved away. Without it: none."},
     {.section = "metrics",
      .key = "listen",
      .type = CONF_STRING,

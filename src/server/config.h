@@ -34,6 +34,8 @@ struct config {
 	/* [events] */
 	int64_t events_keep_ms;
 	uint64_t events_max_bytes;
+	/* [audit] */
+	const char *audit_file; /* NULL: none */
 	/* [metrics] */
 	const char *metrics_listen, *metrics_file; /* NULL: none */
 	bool metrics_remote;

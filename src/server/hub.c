@@ -274,8 +274,8 @@ reload(struct hub *h)
 		log_warn("addresses and admin_socket change with the next restart");
 	if (config_apply_log(fresh, "cfsd", &err))
 		log_error("%s", err.text);
-	/* Where the metrics' file lies may be new. */
-	if (sandbox_new(fresh->path, fresh->metrics_file, h->pid, &sandbox, &err)) {
+	/* Where the services' files lie may be new. */
+	if (hub_new_sandbox(h, fresh, &sandbox, &err)) {
 		log_error("the settings stay as they were: %s", err.text);
 		config_free(fresh);
 		return;
@@ -383,7 +383,7 @@ start(struct hub *h, struct cfs_err *err)
 	if (rc == 0)
 		rc = stats_new((unsigned)c->connections + SLOTS_MORE, &h->stats, err);
 	if (rc == 0)
-		rc = sandbox_new(c->path, c->metrics_file, h->pid, &h->sandbox, err);
+		rc = hub_new_sandbox(h, c, &h->sandbox, err);
 	if (rc == 0)
 		rc = promise_table_new(c->path, PROMISE_GRACE_MS, &h->promises, err);
 	if (rc == 0 && h->net.count == 0)

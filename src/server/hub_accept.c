@@ -214,10 +214,8 @@ int
 hub_fork_service(struct hub *h, enum child_role role, struct cfs_err *err)
 {
 	static const char *const names[CHILD_ROLES] = {
-	    [CHILD_KEEPER] = "(keeper)",
-	    [CHILD_METRICS] = "(metrics)",
-	    [CHILD_SIGNER] = "(signer)",
-	    [CHILD_DOOR] = "(door)",
+	    [CHILD_KEEPER] = "(keeper)", [CHILD_METRICS] = "(metrics)", [CHILD_AUDIT] = "(audit)",
+	    [CHILD_SIGNER] = "(signer)", [CHILD_DOOR] = "(door)",
 	};
 	struct child child = {.role = role, .since_ns = now_real_ns(), .fd = -1, .slot = -1};
 	struct lines lines;

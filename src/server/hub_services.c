@@ -19,6 +19,8 @@ is_wanted(const struct hub *h, enum child_role role)
 {
 	if (role == CHILD_METRICS)
 		return h->metrics.count > 0 || h->config->metrics_file;
+	if (role == CHILD_AUDIT)
+		return h->config->audit_file != NULL;
 	return child_is_service(role);
 }
 
@@ -188,4 +190,13 @@ hub_services_end(struct hub *h)
 		if (c)
 			fd_close(&c->fd);
 	}
+}
+
+int
+hub_new_sandbox(const struct hub *h, const struct config *c, struct sandbox **out,
+		struct cfs_err *err)
+{
+	const struct sandbox_files files = {.metrics = c->metrics_file, .audit = c->audit_file};
+
+	return sandbox_new(c->path, &files, h->pid, out, err);
 }

@@ -90,6 +90,10 @@ void hub_accept(struct hub *h, int listen_fd, enum child_role role);
 /* Forks the process of a service. */
 int hub_fork_service(struct hub *h, enum child_role role, struct cfs_err *err);
 
+/* The sandbox for these settings. */
+int hub_new_sandbox(const struct hub *h, const struct config *c, struct sandbox **out,
+		    struct cfs_err *err);
+
 /* hub_services.c: starts those that are wanted and do not run; once more after one ended; with new settings; ends all. */
 int hub_services_start(struct hub *h, struct cfs_err *err);
 void hub_service_ended(struct hub *h, enum child_role role, int64_t since_ns);

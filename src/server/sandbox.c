@@ -108,16 +108,33 @@ directory_of(const char *file)
 	return io_open(path, O_PATH | O_DIRECTORY, 0);
 }
 
+/* What a role writes outside the store; NULL: nothing. */
+static const char *
+file_of(enum sandbox_role role, const struct sandbox_files *files)
+{
+	if (!files)
+		return NULL;
+	return role == SANDBOX_METRICS ? files->metrics
+	       : role == SANDBOX_AUDIT ? files->audit
+				       : NULL;
+}
+
+/* Those that write files by the names in the settings. */
+static bool
+keeps_root(enum sandbox_role role)
+{
+	return role == SANDBOX_METRICS || role == SANDBOX_AUDIT;
+}
+
 int
-sandbox_new(const char *store_path, const char *metrics_file, pid_t hub, struct sandbox **out,
-	    struct cfs_err *err)
+sandbox_new(const char *store_path, const struct sandbox_files *files, pid_t hub,
+	    struct sandbox **out, struct cfs_err *err)
 {
 	struct sandbox *sb = calloc(1, sizeof(*sb));
-	int metrics_fd, rc;
+	int rc;
 
 	if (!sb)
 		return err_code(err, CFS_ENOMEM);
-	metrics_fd = directory_of(metrics_file);
 	sb->hub = hub;
 	sb->root_fd = -1;
 	for (int i = 0; i < SANDBOX_ROLES; i++)
@@ -127,11 +144,13 @@ sandbox_new(const char *store_path, const char *metrics_file, pid_t hub, struct 
 	for (int i = 0; i < SANDBOX_ROLES && rc == 0; i++) {
 		enum sandbox_role role = (enum sandbox_role)i;
 
-		rc = sandbox_paths_new(role, sb->store_fd, metrics_fd, &sb->paths[i], err);
+		int dir_fd = directory_of(file_of(role, files));
+
+		rc = sandbox_paths_new(role, sb->store_fd, dir_fd, &sb->paths[i], err);
+		fd_close(&dir_fd);
 		if (rc == 0)
 			rc = sandbox_filter_new(role, &sb->calls[i], err);
 	}
-	fd_close(&metrics_fd);
 	if (rc) {
 		sandbox_free(sb);
 		return rc;
@@ -228,12 +247,12 @@ become_owner(int store_fd, struct cfs_err *err)
 int
 sandbox_drop(struct sandbox *sb, enum sandbox_role role, struct cfs_err *err)
 {
-	bool reaches_store = role != SANDBOX_SESSION && role != SANDBOX_METRICS;
+	bool reaches_store = role != SANDBOX_SESSION && !keeps_root(role);
 	int rc = set_limits(role, err);
 
 	if (rc)
 		return rc;
-	if (role != SANDBOX_METRICS && sb->can_change_root && change_root(sb->root_fd))
+	if (!keeps_root(role) && sb->can_change_root && change_root(sb->root_fd))
 		return err_set_errno(err, errno, "change the root");
 	if (reaches_store && fchdir(sb->store_fd))
 		return err_set_errno(err, errno, "change the directory");

@@ -22,6 +22,7 @@ enum sandbox_role {
 	SANDBOX_ADMIN,  /* a session of the admin socket: the same, its directory from the start */
 	SANDBOX_KEEPER, /* the store's files */
 	SANDBOX_METRICS, /* the same, a file anywhere, and connections of its own; its root and directory stay */
+	SANDBOX_AUDIT,  /* the same without connections */
 	SANDBOX_SIGNER, /* the server's key */
 	SANDBOX_DOOR,   /* the store's files, with memory for hashing passwords */
 	SANDBOX_ROLES
@@ -29,18 +30,23 @@ enum sandbox_role {
 
 struct sandbox;
 
+/* Files outside the store, which the role of that name writes; NULL: none. */
+struct sandbox_files {
+	const char *metrics, *audit;
+};
+
 /*
- * Prepares all roles for a store and the file of the metrics (NULL: none). Says in the log what this kernel or these privileges lack, and
+ * Prepares all roles for a store and those files (NULL: none of them). Says in the log what this kernel or these privileges lack, and
  * goes on with the rest. hub: its process. Returns 0 or a code; freed with sandbox_free(), in children too.
  */
-int sandbox_new(const char *store_path, const char *metrics_file, pid_t hub, struct sandbox **out,
-		struct cfs_err *err);
+int sandbox_new(const char *store_path, const struct sandbox_files *files, pid_t hub,
+		struct sandbox **out, struct cfs_err *err);
 void sandbox_free(struct sandbox *sb);
 
 /*
  * First step: the root becomes an empty directory (for an admin's session and the keeper the working directory is the store), no
  * privileges are left, memory, descriptors and core files are bounded, and the process dies with the hub. From here on the
- * store is "." wherever it is reached at all, but for SANDBOX_METRICS.
+ * store is "." wherever it is reached at all, but for SANDBOX_METRICS and SANDBOX_AUDIT.
  */
 int sandbox_drop(struct sandbox *sb, enum sandbox_role role, struct cfs_err *err);
 

@@ -24,7 +24,7 @@
 #define METRICS  ROLE(SANDBOX_METRICS)
 #define SIGNER   ROLE(SANDBOX_SIGNER) /* writes its keys */
 #define STORE                                                                                      \
-	(SESSIONS | KEEPER | METRICS |                                                             \
+	(SESSIONS | KEEPER | METRICS | ROLE(SANDBOX_AUDIT) |                                       \
 	 ROLE(SANDBOX_DOOR)) /* who uses the store: the database, blobs, worker threads */
 
 struct call {

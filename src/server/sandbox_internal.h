@@ -23,8 +23,8 @@
 /* The filter of a role as the kernel takes it: *out_filter is malloc()ed. */
 int sandbox_filter_new(enum sandbox_role role, struct sock_fprog *out, struct cfs_err *err);
 
-/* The ruleset of a role, -1 and 0 where the kernel has no Landlock. metrics_dir_fd: -1 none. */
-int sandbox_paths_new(enum sandbox_role role, int store_fd, int metrics_dir_fd, int *fd_out,
+/* The ruleset of a role, -1 and 0 where the kernel has no Landlock. dir_fd: another directory that it writes in; -1 none. */
+int sandbox_paths_new(enum sandbox_role role, int store_fd, int dir_fd, int *fd_out,
 		      struct cfs_err *err);
 
 /* The version of Landlock here; 0: none. */

@@ -50,7 +50,7 @@ static const struct ruleset versions[] = {
 #define ROLE(r) (1u << (r))
 #define STORE                                                                                      \
 	(ROLE(SANDBOX_SESSION) | ROLE(SANDBOX_ADMIN) | ROLE(SANDBOX_KEEPER) |                      \
-	 ROLE(SANDBOX_METRICS) | ROLE(SANDBOX_DOOR))
+	 ROLE(SANDBOX_METRICS) | ROLE(SANDBOX_AUDIT) | ROLE(SANDBOX_DOOR))
 
 /* Below the store's directory. A file's right is of that very file. */
 static const struct place {
@@ -97,7 +97,7 @@ add_place(int ruleset, int store_fd, const struct place *place, uint64_t handled
 }
 
 int
-sandbox_paths_new(enum sandbox_role role, int store_fd, int metrics_dir_fd, int *fd_out,
+sandbox_paths_new(enum sandbox_role role, int store_fd, int dir_fd, int *fd_out,
 		  struct cfs_err *err)
 {
 	size_t version = (size_t)sandbox_landlock_version();
@@ -114,8 +114,8 @@ sandbox_paths_new(enum sandbox_role role, int store_fd, int metrics_dir_fd, int 
 		if (places[i].roles & ROLE(role))
 			rc = add_place(fd, store_fd, &places[i], r.fs, err);
 	}
-	if (rc == 0 && role == SANDBOX_METRICS && metrics_dir_fd >= 0)
-		rc = add_rule(fd, metrics_dir_fd, (FS_READ | FS_WRITE) & r.fs, err);
+	if (rc == 0 && dir_fd >= 0)
+		rc = add_rule(fd, dir_fd, (FS_READ | FS_WRITE) & r.fs, err);
 	if (rc)
 		fd_close(&fd);
 	*fd_out = fd;

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "net/fdstream.h"
+#include "server/audit.h"
 #include "server/door.h"
 #include "server/hub_state.h"
 #include "server/keeper.h"
@@ -95,13 +96,26 @@ run_metrics(const struct hub *h, int hub_fd)
 	return metrics_run(&metrics);
 }
 
+static int
+run_audit(const struct hub *h, int hub_fd)
+{
+	const struct store_conf conf = config_store(h->config);
+	const struct audit_job audit = {
+	    .store_conf = &conf,
+	    .shared = h->shared,
+	    .file = h->config->audit_file,
+	    .hub_fd = hub_fd,
+	};
+
+	return audit_run(&audit);
+}
+
 _Noreturn void
 serve_service(struct hub *h, struct child *self, int hub_fd)
 {
 	static const enum sandbox_role roles[CHILD_ROLES] = {
-	    [CHILD_KEEPER] = SANDBOX_KEEPER,
-	    [CHILD_METRICS] = SANDBOX_METRICS,
-	    [CHILD_SIGNER] = SANDBOX_SIGNER,
+	    [CHILD_KEEPER] = SANDBOX_KEEPER, [CHILD_METRICS] = SANDBOX_METRICS,
+	    [CHILD_AUDIT] = SANDBOX_AUDIT,   [CHILD_SIGNER] = SANDBOX_SIGNER,
 	    [CHILD_DOOR] = SANDBOX_DOOR,
 	};
 	const struct store_conf conf = store_inside(h);
@@ -112,6 +126,8 @@ serve_service(struct hub *h, struct child *self, int hub_fd)
 		_exit(keeper_run(&conf, h->shared, hub_fd));
 	case CHILD_METRICS:
 		_exit(run_metrics(h, hub_fd));
+	case CHILD_AUDIT:
+		_exit(run_audit(h, hub_fd));
 	case CHILD_SIGNER:
 		_exit(signer_run(hub_fd));
 	case CHILD_DOOR:

@@ -6,31 +6,14 @@
 #include <time.h>
 
 #include "base/buf.h"
-#include "base/bytes.h"
+#include "base/json_name.h"
 #include "base/path.h"
 #include "base/time.h"
 
 void
 out_json_name(json_t *object, const char *key, const char *bytes)
 {
-	size_t len = strlen(bytes);
-	struct buf b = BUF_INIT;
-	char key_b64[64];
-
-	if (utf8_valid(bytes, len)) {
-		json_object_set_new(object, key, json_stringn(bytes, len));
-		return;
-	}
-	if (utf8_lossy(&b, bytes, len) == 0) {
-		json_object_set_new(object, key, json_stringn((const char *)b.data, b.len));
-	}
-	buf_clear(&b);
-	if (buf_reserve(&b, BASE64_SIZE(len)) != NULL) {
-		base64_encode((char *)b.data, BASE64_STD, bytes, len);
-		snprintf(key_b64, sizeof key_b64, "%s_b64", key);
-		json_object_set_new(object, key_b64, json_string((const char *)b.data));
-	}
-	buf_fini(&b);
+	json_set_name(object, key, bytes, strlen(bytes));
 }
 
 void

@@ -84,17 +84,6 @@ say_forbidden(const struct child *child, int number)
 }
 
 static void
-kick_process(struct hub *h, const struct child *asker, uint64_t pid)
-{
-	struct hub_msg m = {.kind = HUB_KICK};
-	const struct child *c =
-	    asker->role == CHILD_ADMIN ? children_find(&h->children, (pid_t)pid) : NULL;
-
-	if (c && c->role == CHILD_SESSION)
-		hub_tell(c, &m);
-}
-
-static void
 handle_message(struct hub *h, struct child *child, struct hub_msg *m)
 {
 	switch (m->kind) {
@@ -129,7 +118,8 @@ handle_message(struct hub *h, struct child *child, struct hub_msg *m)
 		hub_pass_on(h, child, m);
 		break;
 	case HUB_KICK_PROCESS:
-		kick_process(h, child, m->pid);
+		if (child->role == CHILD_ADMIN)
+			hub_kick_process(h, m->pid);
 		break;
 	default:
 		log_warn("process %ld sent nonsense", (long)child->pid);

@@ -95,3 +95,13 @@ hub_signed_in(struct hub *h, const struct hub_msg *m)
 	else
 		hand_store(h, child);
 }
+
+void
+hub_kick_process(struct hub *h, uint64_t pid)
+{
+	struct hub_msg m = {.kind = HUB_KICK};
+	const struct child *c = children_find(&h->children, (pid_t)pid);
+
+	if (c && c->role == CHILD_SESSION)
+		hub_tell(c, &m);
+}

@@ -103,6 +103,8 @@ void hub_services_end(struct hub *h);
 
 /* Ends a user's connections, those with this device key or (NULL) all, but for the asker; and those that are about to sign in. */
 void hub_kick(struct hub *h, const struct child *asker, const char *user, const struct sha256 *key);
+/* Ends the connection of a process, if it is one's. */
+void hub_kick_process(struct hub *h, uint64_t pid);
 
 /* The door has let somebody in: the session is handed the store, unless an order that came meanwhile forbids it. */
 void hub_signed_in(struct hub *h, const struct hub_msg *m);

@@ -53,7 +53,8 @@ HARDEN := -O2 -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protect
 LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--build-id=none
 endif
 
-CPPFLAGS_ALL := -D_GNU_SOURCE -Isrc $(CPPFLAGS)
+# EVENTS=0 writes no events: only for measuring what they cost, beside a whole build (tests/bench/events_cost).
+CPPFLAGS_ALL := -D_GNU_SOURCE -Isrc $(if $(filter 0,$(EVENTS)),-DCFS_NO_EVENTS) $(CPPFLAGS)
 CFLAGS_ALL := -std=c11 -g -pthread $(HARDEN) $(WARN) $(CFLAGS)
 LDFLAGS_ALL := -pthread -Wl,--as-needed $(LINK) $(LDFLAGS)
 
@@ -195,6 +196,7 @@ try:
 bench:
 	@tests/lib/deps.sh build bench
 	+@$(SUBMAKE) all $(HELPERS) $(PROXY)
+	+@$(SUBMAKE) EVENTS=0 B=$(B)-noevents $(B)-noevents/bin/cfsd $(B)-noevents/bin/cfsadm
 	@tests/bench/bench --build $(B) $(BENCH)
 
 # FUZZ_SECONDS for each fuzzer (T: its name, else all); FUZZ_LOG: where a row about each run goes.
@@ -286,4 +288,4 @@ deb:
 	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} conf/deb/build $(B)/deb/stage $(DEB_VERSION) $(B)/deb
 
 clean:
-	rm -rf build build-san build-tsan build-fuzz build-clang
+	rm -rf build build-san build-tsan build-fuzz build-clang build-noevents

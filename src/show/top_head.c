@@ -128,7 +128,8 @@ add_store(struct top_page *p, const struct top_model *m, const struct top_view *
 		  size_format(size, t->logical_bytes, SIZE_LONG));
 	if (v->admin) {
 		page_putf(p, l, "  blobs %s", size_format(size, t->blob_bytes, SIZE_LONG));
-		if (t->blob_bytes > 0)
+		/* Blobs of an upload under way belong to no file yet. */
+		if (t->blob_bytes > 0 && t->logical_bytes >= t->blob_bytes)
 			page_putf(p, l, " (%.2f:1)",
 				  (double)t->logical_bytes / (double)t->blob_bytes);
 		if (p->width >= WIDE)

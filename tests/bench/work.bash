@@ -273,3 +273,17 @@ mount_costs_ready() { # PEER: mounted anew, with the meter on its daemon and its
 	meter_opts=(-p -a -c "$mount_pid")
 	for p in $(comm -13 <(echo "$before") <(descendants "$server" | sort)); do meter_opts+=(-s "$p"); done
 }
+
+# ---- events: figures of their own, no peer has anything like them ------------------------------
+
+events_figures() {
+	local b=$build/tests/bench other=$build-noevents
+	printf '\n### Events\n'
+	"$b/events" ${quick:+--quick} || failed 'events in bulk'
+	"$b/notices" || failed 'notices'
+	if [[ -x $other/bin/cfsd ]]; then
+		"$here/events_cost" "$build" "$other" "$((quick ? 1 : runs * 3))" "$((quick ? 100 : 3000))" || failed 'what events cost'
+	else
+		say "$other is missing (make EVENTS=0 B=$other): what events cost is not measured"
+	fi
+}

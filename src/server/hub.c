@@ -26,8 +26,6 @@
 #define LOCK_WAIT_MS   3000
 /* How often it is looked whether everybody has gone. */
 #define DRAIN_LOOK_MS  100
-/* Connections that are shown, above the limit: those at the admin socket. */
-#define SLOTS_MORE     32u
 
 int
 hub_watch(struct hub *h, int fd, enum hub_event kind, uint32_t value, struct cfs_err *err)
@@ -367,11 +365,7 @@ start(struct hub *h, struct cfs_err *err)
 	if (rc == 0)
 		rc = store_shared_new(&h->shared, err);
 	if (rc == 0)
-		rc = logring_new(&h->log, err);
-	if (rc == 0)
-		log_tee(logring_put, h->log);
-	if (rc == 0)
-		rc = stats_new((unsigned)c->connections + SLOTS_MORE, &h->stats, err);
+		rc = hub_new_counters(h, err);
 	if (rc == 0)
 		rc = hub_new_sandbox(h, c, &h->sandbox, err);
 	if (rc == 0)
@@ -490,11 +484,9 @@ hub_run(const char *config_path, struct config *config, struct cfs_err *err)
 	tls_ctx_free(h->tls);
 	identity_fini(&h->identity);
 	store_shared_free(h->shared);
-	stats_free(h->stats);
 	sandbox_free(h->sandbox);
 	promise_table_free(h->promises);
-	log_tee(NULL, NULL);
-	logring_free(h->log);
+	hub_free_counters(h);
 	fd_close(&h->signal_fd);
 	fd_close(&h->epoll_fd);
 	fd_close(&h->lock_fd);

@@ -11,6 +11,9 @@
 #include "base/time.h"
 #include "server/hub_state.h"
 
+/* Connections that are shown, above the limit: those at the admin socket. */
+#define SLOTS_MORE 32u
+
 /* After this a service that ended within a second of its start is tried again. */
 #define RETRY_MS 1000
 
@@ -199,4 +202,23 @@ hub_new_sandbox(const struct hub *h, const struct config *c, struct sandbox **ou
 	const struct sandbox_files files = {.metrics = c->metrics_file, .audit = c->audit_file};
 
 	return sandbox_new(c->path, &files, h->pid, out, err);
+}
+
+int
+hub_new_counters(struct hub *h, struct cfs_err *err)
+{
+	int rc = logring_new(&h->log, err);
+
+	if (rc)
+		return rc;
+	log_tee(logring_put, h->log);
+	return stats_new((unsigned)h->config->connections + SLOTS_MORE, &h->stats, err);
+}
+
+void
+hub_free_counters(struct hub *h)
+{
+	log_tee(NULL, NULL);
+	logring_free(h->log);
+	stats_free(h->stats);
 }

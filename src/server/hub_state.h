@@ -90,6 +90,10 @@ void hub_accept(struct hub *h, int listen_fd, enum child_role role);
 /* Forks the process of a service. */
 int hub_fork_service(struct hub *h, enum child_role role, struct cfs_err *err);
 
+/* What is counted and logged, in shared memory; before anything is forked. */
+int hub_new_counters(struct hub *h, struct cfs_err *err);
+void hub_free_counters(struct hub *h);
+
 /* The sandbox for these settings. */
 int hub_new_sandbox(const struct hub *h, const struct config *c, struct sandbox **out,
 		    struct cfs_err *err);

@@ -188,7 +188,7 @@ handle_ADMIN_KICK(struct session *s, struct call *c, struct cfs_err *err)
 	rc = store_begin(s->store, err);
 	if (rc)
 		return rc;
-	rc = finish(s, c, req->user, 0, err);
+	rc = admin_finish(s, c, req->user, 0, err);
 	if (rc)
 		return rc;
 	if (req->pid)

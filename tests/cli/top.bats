@@ -104,7 +104,7 @@ keys() {
 	wait_until 10 shows a ' bob '
 	[ "$(picture a | wc -l)" -eq 24 ]
 	picture a | tail -n 1 | grep -q '^ q quit  s sort: traffic'
-	shows a '▁'
+	wait_until 5 shows a '▁'
 	keys a s
 	wait_until 5 shows a 'sort: ops'
 	keys a / a l i

@@ -77,7 +77,7 @@ try_pair(enum kind from, enum kind to, const char *a, const char *b)
 static void
 matrix_one_dir(void)
 {
-	char a[16], b[16];
+	char a[32], b[32];
 
 	for (int from = NONE; from < KINDS; from++) {
 		for (int to = NONE; to < KINDS; to++) {
@@ -91,7 +91,7 @@ matrix_one_dir(void)
 static void
 matrix_two_dirs(void)
 {
-	char a[16], b[16];
+	char a[32], b[32];
 
 	OK(mkdir("x", 0755));
 	OK(mkdir("y", 0755));
@@ -107,7 +107,7 @@ matrix_two_dirs(void)
 static void
 matrix_noreplace(void)
 {
-	char a[16], b[16];
+	char a[32], b[32];
 
 	for (int from = FILE_; from < KINDS; from++) {
 		for (int to = NONE; to < KINDS; to++) {
@@ -325,7 +325,7 @@ keeps_attributes(void)
 static void
 many_times(void)
 {
-	char a[16], b[16];
+	char a[32], b[32];
 
 	make("f0", "x");
 	for (int i = 0; i < 200; i++) {

@@ -22,11 +22,21 @@ should_lead(const struct cfs *c)
 	return c->leader == NULL && c->waiters == NULL && c->flying.first != NULL;
 }
 
-/* With promises somebody must hear that they end. */
+/*
+ * With promises somebody must hear that they end; with locks, that the line is lost, while others may not have them yet. When it
+ * was given up nobody does, until there is another call.
+ */
+static bool
+must_hear(const struct cfs *c)
+{
+	return trust_held(c) || (locks_held(c) && (c->link.stream != NULL ||
+						   (c->down_ns != 0 && !c->options.no_reconnect)));
+}
+
 static bool
 should_listen(const struct cfs *c)
 {
-	return c->leader == NULL && c->waiters == NULL && trust_held(c);
+	return c->leader == NULL && c->waiters == NULL && must_hear(c);
 }
 
 static uint64_t
@@ -35,6 +45,12 @@ heartbeat_due_ns(const struct cfs *c)
 	uint64_t alive = c->tx_ns + (uint64_t)c->heartbeat_ms / 2 * (uint64_t)NS_PER_MS;
 
 	return min_u64(alive, trust_renew_ns(c));
+}
+
+static bool
+heartbeat_is_due(const struct cfs *c)
+{
+	return c->link.stream != NULL && now_mono_ns() >= heartbeat_due_ns(c);
 }
 
 /* Leads for one round. False: somebody took the lead meanwhile. */
@@ -86,14 +102,14 @@ background_main(void *arg)
 	while (!c->closing) {
 		if (should_lead(c)) {
 			lead(c);
-		} else if (should_listen(c) && now_mono_ns() < heartbeat_due_ns(c)) {
+		} else if (should_listen(c) && !heartbeat_is_due(c)) {
 			/* Each call takes the lead and gives it back: between two of them it is not worth taking. */
 			if (!lead(c))
 				wait_a_moment(c);
-		} else if (trust_held(c) && now_mono_ns() < heartbeat_due_ns(c) &&
+		} else if (must_hear(c) && !heartbeat_is_due(c) &&
 			   !(c->leader != NULL && c->leader->patient)) {
 			wait_a_moment(c);
-		} else if (c->link.stream != NULL && now_mono_ns() >= heartbeat_due_ns(c)) {
+		} else if (heartbeat_is_due(c)) {
 			conn_ping(c);
 			c->tx_ns = now_mono_ns();
 			bufs_trim(&c->read_bufs);

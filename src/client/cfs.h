@@ -61,6 +61,11 @@ int cfs_profile_from_url(const char *url, struct cfs_profile *out, struct cfs_er
  */
 int cfs_profile_match(const struct cfs_profile *url, struct cfs_profile *out, struct cfs_err *err);
 
+struct cfs_ref {
+	uint64_t ino;
+	uint32_t gen;
+};
+
 struct cfs_options {
 	const char *program;  /* "cfs", for the server's logs */
 	unsigned timeout_ms;  /* of a call and of connecting, 0: 30 s */
@@ -83,6 +88,12 @@ struct cfs_options {
 	 */
 	bool (*invalid)(void *arg, const struct cfs_invalid *what);
 	void *invalid_arg;
+	/*
+	 * A lock on this inode was lost: the line was away for longer than the server keeps locks. Files open on it answer
+	 * CFS_ELOCKLOST until they are closed. May be NULL; must not call anything of the connection.
+	 */
+	void (*lock_lost)(void *arg, struct cfs_ref ref);
+	void *lock_lost_arg;
 };
 
 /*
@@ -139,11 +150,6 @@ const struct cfs_identity *cfs_whoami(const struct cfs *c);
 int cfs_user_name(struct cfs *c, uint64_t id, char buf[65], struct cfs_err *err);
 
 /* ---- inodes ---------------------------------------------------------------------------------------------------------- */
-
-struct cfs_ref {
-	uint64_t ino;
-	uint32_t gen;
-};
 
 enum cfs_type {
 	CFS_FILE = 1,
@@ -486,6 +492,7 @@ int cfs_subscription_wait(struct cfs_subscription *sub, struct cfs_err *err);
 void cfs_unsubscribe(struct cfs_subscription *sub);
 
 #include "client/cfs_devices.h"
+#include "client/cfs_lock.h"
 #include "client/cfs_promise.h"
 
 #include "client/cfs_past.h"

@@ -30,6 +30,7 @@ client_free(struct cfs *c)
 	call_free_spares(c);
 	users_free(c->names);
 	trust_free(c);
+	locks_fini(c);
 	dialer_free(c->dialer);
 	if (c->password != NULL)
 		secure_wipe(c->password, strlen(c->password));
@@ -173,6 +174,7 @@ cfs_close(struct cfs *c)
 		return;
 	pthread_mutex_lock(&c->lock);
 	trust_release(c);
+	locks_leave(c);
 	c->closing = true;
 	conn_wake_all(c);
 	pthread_mutex_unlock(&c->lock);

@@ -27,6 +27,7 @@
 #include "client/cfs.h"
 #include "client/changes.h"
 #include "client/link.h"
+#include "client/lock.h"
 
 struct call;
 
@@ -131,6 +132,7 @@ struct cfs {
 	struct user_names *names;
 	struct trust *trust;    /* NULL: none are wanted */
 	struct id128 client_id; /* for HELLO; zeros then */
+	struct client_locks locks;
 };
 
 /* Makes the parts of a struct cfs that conn.c owns; 0 or a code. */

@@ -206,6 +206,7 @@ conn_redial(struct cfs *c)
 		line_failed(c, &err);
 		return;
 	}
+	locks_resume(c);
 	c->link = link;
 	c->lines++;
 	c->last_number = max_u64(c->last_number, link.last_number);
@@ -214,8 +215,15 @@ conn_redial(struct cfs *c)
 	/* Who remembers nothing outside of this client trusts nothing any more, whatever the lines before promised. */
 	if (c->options.invalid == NULL)
 		trust_release(c);
-	for (struct call *k = c->flying.first; k != NULL; k = k->fly_next)
-		conn_queue(c, k);
+	/* What is claimed first of all decides whether the rest is still allowed. */
+	for (struct call *k = c->flying.first; k != NULL; k = k->fly_next) {
+		if (k->op->number == OP_LOCK_RECLAIM)
+			conn_queue(c, k);
+	}
+	for (struct call *k = c->flying.first; k != NULL; k = k->fly_next) {
+		if (k->op->number != OP_LOCK_RECLAIM)
+			conn_queue(c, k);
+	}
 	conn_output(c);
 }
 
@@ -224,11 +232,15 @@ conn_redial(struct cfs *c)
 #define PING_AFTER_NS(timeout)   ((timeout) / 3)
 #define SILENT_AFTER_NS(timeout) ((timeout) / 3 * 2)
 
-/* An answer to these takes as long as the content is big; the heartbeat's answers show that the server is at it. */
+/*
+ * An answer to these takes as long as the content is big; the heartbeat's answers show that the server is at it. That to a lock
+ * takes as long as others hold it.
+ */
 static bool
 takes_long(const struct call *k)
 {
-	return k->op->number == OP_SUM || k->op->number == OP_COPY || k->op->number == OP_SYNC;
+	return k->op->number == OP_SUM || k->op->number == OP_COPY || k->op->number == OP_SYNC ||
+	       k->op->number == OP_LOCK || k->op->number == OP_LOCK_TEST;
 }
 
 static bool
@@ -283,8 +295,9 @@ conn_expire(struct cfs *c)
 		call_finish(k, CFS_ETIMEDOUT, &why);
 		next_ms = 0;
 	}
-	/* A subscription has no request under way, and yet must notice a server that is gone. */
-	if ((c->flying.first != NULL || c->sub != NULL) && c->link.stream != NULL) {
+	/* A subscription, or a lock that is held, has no request under way, and yet must notice a server that is gone. */
+	if ((c->flying.first != NULL || c->sub != NULL || locks_held(c)) &&
+	    c->link.stream != NULL) {
 		uint64_t asked = c->flying.first != NULL ? c->flying.first->sent_ns : 0;
 		uint64_t quiet_since = max_u64(c->rx_ns, asked);
 		uint64_t quiet = now > quiet_since ? now - quiet_since : 0;

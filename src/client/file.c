@@ -120,6 +120,8 @@ cfs_file_fsync(struct cfs_file *f, struct cfs_err *err)
 	bool durable = true;
 	int rc = file_settle(f, &durable, err);
 
+	if (rc == 0)
+		rc = file_check_lost(f, err);
 	if (rc < 0 || durable)
 		return rc;
 	return call_simple(f->c, OP_SYNC, &req, NULL, err);
@@ -156,6 +158,23 @@ files_forget_attr(struct cfs *c, struct cfs_ref ref)
 		f->attr_after = c->changes.last_seq;
 	}
 	pthread_mutex_unlock(&c->lock);
+}
+
+void
+files_lose(struct cfs *c, struct cfs_ref ref)
+{
+	for (struct cfs_file *f = c->files; f != NULL; f = f->next) {
+		if (f->ref.ino != ref.ino)
+			continue;
+		atomic_store(&f->lost, true);
+		file_drop_segments(f);
+	}
+}
+
+int
+file_check_lost(const struct cfs_file *f, struct cfs_err *err)
+{
+	return atomic_load(&f->lost) ? err_code(err, CFS_ELOCKLOST) : 0;
 }
 
 int

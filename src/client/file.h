@@ -10,6 +10,7 @@
  */
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,6 +47,7 @@ struct segment {
 struct cfs_file {
 	struct cfs *c;
 	struct cfs_ref ref;
+	atomic_bool lost;              /* a lock on it was: nothing is read or written any more */
 	bool writable, foreign;        /* foreign: its owner is told of downloads */
 	unsigned refs;                 /* the opener, and whoever looks at it from c->files */
 	struct cfs_file *next, **prev; /* c->files */
@@ -93,6 +95,10 @@ void files_invalidate(struct cfs *c, uint64_t ino);
  * a name is removed.
  */
 void files_forget_attr(struct cfs *c, struct cfs_ref ref);
+/* Locked. A lock on an inode was lost: files that are open on it answer CFS_ELOCKLOST from now on. */
+void files_lose(struct cfs *c, struct cfs_ref ref);
+/* Whether that has happened: 0 or CFS_ELOCKLOST. */
+int file_check_lost(const struct cfs_file *f, struct cfs_err *err);
 /* Sends what files open on an inode have gathered, so that a change of it that follows comes after that. */
 int files_send(struct cfs *c, struct cfs_ref ref, struct cfs_err *err);
 

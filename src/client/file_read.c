@@ -387,6 +387,8 @@ cfs_file_pread(struct cfs_file *f, void *buf, size_t size, uint64_t offset, stru
 
 	if (size > INT64_MAX / 2 || offset > INT64_MAX / 2)
 		return err_code(err, CFS_EINVAL);
+	if (file_check_lost(f, err) < 0)
+		return CFS_ELOCKLOST;
 	pthread_mutex_lock(&c->lock);
 	if (is_dirty(f, offset, size)) {
 		pthread_mutex_unlock(&c->lock);

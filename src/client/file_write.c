@@ -193,9 +193,10 @@ file_send_gathered(struct cfs_file *f, bool durable, struct cfs_err *err)
 
 	if (len == 0)
 		return 0;
+	rc = file_check_lost(f, err);
 	/* Whatever comes of it, these bytes are dealt with: an error is told, not tried again. */
 	f->gather_len = 0;
-	if (len > c->who.max_inline) {
+	if (rc == 0 && len > c->who.max_inline) {
 		f->gather_len = len;
 		rc = send_blob(f, &blob, err);
 		f->gather_len = 0;
@@ -343,6 +344,8 @@ cfs_file_pwrite(struct cfs_file *f, const void *buf, size_t size, uint64_t offse
 	uint64_t end;
 	int rc = take_error(f, err);
 
+	if (rc == 0)
+		rc = file_check_lost(f, err);
 	if (rc < 0)
 		return rc;
 	if (!f->writable)
@@ -392,6 +395,8 @@ cfs_file_append(struct cfs_file *f, const void *buf, size_t size, struct cfs_err
 	struct cfs *c = f->c;
 	int rc = take_error(f, err);
 
+	if (rc == 0)
+		rc = file_check_lost(f, err);
 	if (rc < 0)
 		return rc;
 	if (!f->writable)

@@ -203,6 +203,16 @@ static const struct conf_key keys[] = {
      .max = 3600 * SECOND,
      .doc = "Clients are asked to send something at least this often."},
     {.section = "timeouts",
+     .key = "lock_keep",
+     .type = CONF_DURATION,
+     .offset = AT(lock_keep_ms),
+     .def = "30s",
+     .min = SECOND,
+     .max = 3600 * SECOND,
+     .doc =
+	 "How long a client's locks outlive its connection. After a restart new locks wait as long for\n"
+	 "those who held some before."},
+    {.section = "timeouts",
      .key = "drain",
      .type = CONF_DURATION,
      .offset = AT(drain_ms),

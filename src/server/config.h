@@ -45,7 +45,7 @@ struct config {
 	/* [limits] */
 	int64_t connections, per_address, unauthenticated, requests_in_flight, db_sessions;
 	/* [timeouts] */
-	int64_t signin_ms, idle_ms, heartbeat_ms, drain_ms;
+	int64_t signin_ms, idle_ms, heartbeat_ms, lock_keep_ms, drain_ms;
 
 	struct conf owner;
 };

@@ -18,6 +18,7 @@
 #include "server/activation.h"
 #include "server/adminsock.h"
 #include "server/hub_state.h"
+#include "server/locks.h"
 #include "server/notify.h"
 #include "store/store.h"
 
@@ -45,29 +46,6 @@ hub_tell(const struct child *child, const struct hub_msg *m)
 	(void)send(child->fd, m, sizeof(*m), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static void
-answer_ask(struct hub *h, const struct child *asker, uint32_t index)
-{
-	struct hub_msg m = {.kind = HUB_END};
-	const struct child *c = children_from(&h->children, index);
-
-	/* Who is connected is an admin's business. */
-	if (asker->role != CHILD_ADMIN)
-		return;
-	while (c && c->role != CHILD_SESSION)
-		c = children_from(&h->children, c->index + 1);
-	if (c) {
-		m.kind = HUB_SESSION;
-		m.index = c->index;
-		m.pid = (uint64_t)c->pid;
-		m.since_ns = c->since_ns;
-		memcpy(m.user, c->user, sizeof(m.user));
-		memcpy(m.device, c->device, sizeof(m.device));
-		memcpy(m.peer, c->peer, sizeof(m.peer));
-	}
-	hub_tell(asker, &m);
-}
-
 /* Somebody took it over, or it needs a call that sandbox_calls.c does not have. */
 static void
 say_forbidden(const struct child *child, int number)
@@ -92,7 +70,7 @@ handle_message(struct hub *h, struct child *child, struct hub_msg *m)
 			hub_signed_in(h, m);
 		break;
 	case HUB_ASK:
-		answer_ask(h, child, m->index);
+		hub_answer_ask(h, child, m->index);
 		break;
 	case HUB_KICK_USER:
 		m->user[sizeof(m->user) - 1] = '\0';
@@ -120,6 +98,8 @@ handle_message(struct hub *h, struct child *child, struct hub_msg *m)
 			hub_kick_process(h, m->pid);
 		break;
 	default:
+		if (hub_lock_message(h, child, m))
+			break;
 		log_warn("process %ld sent nonsense", (long)child->pid);
 		break;
 	}
@@ -175,6 +155,7 @@ reap(struct hub *h)
 			stats_count(h->stats, -1, STATS_CRASHED, 1);
 		stats_slot_free(h->stats, child->slot);
 		(void)promise_slots_abandon_of(h->promises, (uint64_t)pid);
+		locks_ended(h->locks, child->serial);
 		children_remove(&h->children, child);
 		if (WIFSIGNALED(status) && !child_is_service(role))
 			hub_recall_promises(h);
@@ -272,6 +253,7 @@ reload(struct hub *h)
 	h->sandbox = sandbox;
 	config_free(h->config);
 	h->config = fresh;
+	locks_set_keep(h->locks, (uint64_t)(fresh->lock_keep_ms * NS_PER_MS));
 	hub_services_renew(h);
 	log_notice("settings read again from %s", h->config_path);
 }
@@ -370,6 +352,8 @@ start(struct hub *h, struct cfs_err *err)
 		rc = hub_new_sandbox(h, c, &h->sandbox, err);
 	if (rc == 0)
 		rc = promise_table_new(c->path, PROMISE_GRACE_MS, &h->promises, err);
+	if (rc == 0)
+		rc = hub_locks_start(h, err);
 	if (rc == 0 && h->net.count == 0)
 		rc = listen_tcp(&h->net, c->listen, err);
 	if (rc == 0)
@@ -446,8 +430,12 @@ loop(struct hub *h)
 	while (!finished(h)) {
 		int pet = notify_watchdog(&h->watchdog_ns);
 		int timeout = h->draining || h->services_wait ? DRAIN_LOOK_MS : pet;
-		int n = epoll_wait(h->epoll_fd, events, EVENTS_AT_ONCE, timeout);
+		int locks = locks_timer(h->locks);
+		int n;
 
+		if (locks >= 0 && (timeout < 0 || locks < timeout))
+			timeout = locks;
+		n = epoll_wait(h->epoll_fd, events, EVENTS_AT_ONCE, timeout);
 		for (int i = 0; i < n; i++)
 			handle_event(h, events[i].data.u64);
 		hub_services_retry(h);
@@ -481,6 +469,7 @@ hub_run(const char *config_path, struct config *config, struct cfs_err *err)
 	listener_close(&h->admin);
 	listener_close(&h->metrics);
 	children_clear(&h->children);
+	locks_free(h->locks);
 	tls_ctx_free(h->tls);
 	identity_fini(&h->identity);
 	store_shared_free(h->shared);

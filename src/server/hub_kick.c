@@ -105,3 +105,26 @@ hub_kick_process(struct hub *h, uint64_t pid)
 	if (c && c->role == CHILD_SESSION)
 		hub_tell(c, &m);
 }
+
+void
+hub_answer_ask(struct hub *h, const struct child *asker, uint32_t index)
+{
+	struct hub_msg m = {.kind = HUB_END};
+	const struct child *c = children_from(&h->children, index);
+
+	/* Who is connected is an admin's business. */
+	if (asker->role != CHILD_ADMIN)
+		return;
+	while (c && c->role != CHILD_SESSION)
+		c = children_from(&h->children, c->index + 1);
+	if (c) {
+		m.kind = HUB_SESSION;
+		m.index = c->index;
+		m.pid = (uint64_t)c->pid;
+		m.since_ns = c->since_ns;
+		memcpy(m.user, c->user, sizeof(m.user));
+		memcpy(m.device, c->device, sizeof(m.device));
+		memcpy(m.peer, c->peer, sizeof(m.peer));
+	}
+	hub_tell(asker, &m);
+}

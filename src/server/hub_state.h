@@ -45,6 +45,7 @@ struct hub {
 	struct promise_table *promises;
 	struct listener net, admin, metrics;
 	struct sandbox *sandbox;
+	struct locks *locks;
 	int lock_fd, epoll_fd, signal_fd;
 	char admin_path[PATH_MAX]; /* empty: none made */
 	struct children children;
@@ -105,6 +106,9 @@ void hub_services_retry(struct hub *h);
 void hub_services_renew(struct hub *h);
 void hub_services_end(struct hub *h);
 
+/* An admin asks who is connected: the one at or behind an index. */
+void hub_answer_ask(struct hub *h, const struct child *asker, uint32_t index);
+
 /* Ends a user's connections, those with this device key or (NULL) all, but for the asker; and those that are about to sign in. */
 void hub_kick(struct hub *h, const struct child *asker, const char *user, const struct sha256 *key);
 /* Ends the connection of a process, if it is one's. */
@@ -112,6 +116,11 @@ void hub_kick_process(struct hub *h, uint64_t pid);
 
 /* The door has let somebody in: the session is handed the store, unless an order that came meanwhile forbids it. */
 void hub_signed_in(struct hub *h, const struct hub_msg *m);
+
+/* hub_locks.c: the table of locks, and a session's message for it. */
+int hub_locks_start(struct hub *h, struct cfs_err *err);
+/* True if it was one. */
+bool hub_lock_message(struct hub *h, const struct child *child, const struct hub_msg *m);
 
 /* Sends; one that takes nothing has itself to thank: the hub never waits. */
 void hub_tell(const struct child *child, const struct hub_msg *m);

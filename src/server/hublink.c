@@ -10,6 +10,7 @@
 #include "base/fdpass.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "server/locking.h"
 #include "server/promise_changes.h"
 #include "server/promises.h"
 
@@ -66,6 +67,23 @@ hublink_kick_process(const struct session *s, uint64_t pid)
 	struct hub_msg m = {.kind = HUB_KICK_PROCESS, .pid = pid};
 
 	tell(s, &m);
+}
+
+bool
+hublink_lock(struct session *s, const struct hub_msg *m)
+{
+	struct cfs_err err = CFS_ERR_INIT;
+
+	if (s->args->hub_fd < 0)
+		return false;
+	if (send_msg(s, m) == 0)
+		return true;
+	if (errno == EAGAIN)
+		return false;
+	/* The client asks the next hub. */
+	err_set(&err, CFS_ENET, "the hub is gone");
+	session_fail(s, &err);
+	return true;
 }
 
 static void
@@ -131,6 +149,9 @@ handle(struct session *s, const struct hub_msg *m)
 		return true;
 	case HUB_NEXT_KEY:
 		session_tell_key(s, &m->key);
+		return true;
+	case HUB_LOCK_ANSWER:
+		locking_answered(s, &m->lock);
 		return true;
 	case HUB_PROMISE_ASK:
 		promises_asked(s, m);

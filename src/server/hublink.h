@@ -14,6 +14,9 @@ void hublink_kick_device(const struct session *s, const struct sha256 *key);
 void hublink_kick_user(const struct session *s, const char *user);
 void hublink_kick_process(const struct session *s, uint64_t pid);
 
+/* Passes on what is about locks; false: the hub takes no message now, or there is none. One that is gone ends the session. */
+bool hublink_lock(struct session *s, const struct hub_msg *m);
+
 /*
  * Waits for the store's descriptors (enum hub_store_fd; the caller's), which the hub sends to whom the door has let in. CFS_EAUTH when it sends
  * him away instead.

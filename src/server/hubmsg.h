@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/hash.h"
+#include "base/rand.h"
 
 /* Room for what was changed: at least one name. */
 #define HUB_PROMISE_MAX 284u
@@ -28,17 +29,33 @@ enum hub_msg_kind {
 	/* from one session to another, by way of the hub: `pid` is whom it is for, then whom it is from */
 	HUB_PROMISE_ASK = 32,  /* something was changed: see promises.h; answered by the next */
 	HUB_PROMISE_DONE = 33, /* nobody trusts that any more; ticket and holder of the question */
+	/* session to hub, about `lock` (locks.h); all but CANCEL and LEAVE are answered by HUB_LOCK_ANSWER */
+	HUB_LOCK = 80,
+	HUB_LOCK_TEST = 81,
+	HUB_LOCK_RECLAIM = 82,
+	HUB_LOCK_CANCEL = 83, /* the one with that ticket: then it is answered CANCELED */
+	HUB_LOCK_LEAVE = 84,  /* the client gives everything back */
 	/* hub to session */
 	HUB_DRAIN = 16,   /* say goodbye, finish what is under way, end */
 	HUB_SESSION = 17, /* one connection; ask with index + 1 for the next */
 	HUB_END = 18,     /* no more of them */
 	HUB_STORE = 56,   /* to one that has signed in, with the descriptors of enum hub_store_fd */
 	HUB_KEYS = 57, /* key and next; `index` is a code without its sign, with its text in text */
-	HUB_NEXT_KEY = 58, /* to all that are signed in: `key` is going to be the server's */
+	HUB_NEXT_KEY = 58,    /* to all that are signed in: `key` is going to be the server's */
+	HUB_LOCK_ANSWER = 88, /* ticket and status; of a TEST what is in the way */
 	HUB_KICK = 19, /* as HUB_DRAIN, but the server stays and the client is not to come back */
 };
 
 enum hub_store_fd { STORE_FD_DIRECTORY, STORE_FD_MEMORY, STORE_FD_EVENT, STORE_FDS };
+
+/* As in LOCK of ops.def; the ticket is the session's own. */
+struct hub_lock {
+	struct id128 client;
+	uint64_t ticket, ino, owner, start, end;
+	uint32_t pid;
+	int32_t status;
+	uint8_t kind, type, wait;
+};
 
 struct hub_msg {
 	uint32_t kind;
@@ -61,6 +78,7 @@ struct hub_msg {
 			uint32_t len;    /* of what was changed */
 			unsigned char changed[HUB_PROMISE_MAX];
 		} promise;
+		struct hub_lock lock;
 	};
 };
 

@@ -16,6 +16,7 @@
 #include "server/durable.h"
 #include "server/hublink.h"
 #include "server/input.h"
+#include "server/locking.h"
 #include "server/promise_changes.h"
 #include "server/promises.h"
 #include "server/reads.h"
@@ -130,6 +131,7 @@ fini(struct session *s)
 	watch_fini(s);
 	promises_fini(s);
 	promise_changes_fini(s);
+	locking_fini(s);
 	bufpool_free(s->put_bufs);
 	bufpool_free(s->read_bufs);
 	buf_fini(&s->scratch);

@@ -16,6 +16,7 @@
  *	tally     what all of them count
  *	promises  read promises given to the client, and taken back
  *	promise_changes   what others were promised and this client changes: its answers wait for them
+ *	locking   locks: asked of the hub
  */
 
 #include "base/buf.h"
@@ -131,6 +132,13 @@ struct promise_changes {
 	uint64_t last_ticket;
 };
 
+/* Requests about locks that the hub has not answered (locking.h). */
+struct locking {
+	struct lock_call *first;
+	unsigned count;
+	uint64_t last_ticket;
+};
+
 #define BLOB_IDS_MAX 64u
 
 struct blobs {
@@ -203,7 +211,8 @@ struct session {
 	struct census census;
 	struct {
 		struct buf transfers, ops, log;
-	} top;                   /* lists of the answer to TOP, beside scratch */
+	} top; /* lists of the answer to TOP, beside scratch */
+	struct locking locking;
 	struct buf scratch;      /* lists and strings of the reply being made */
 	struct walk_result walk; /* of the call under way */
 	char secret[64];         /* of the invite just made */

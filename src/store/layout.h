@@ -6,7 +6,8 @@
  * The store's directory:
  *   format   "cfs store 1": written last by store_create(), looked at before anything else
  *   lock     flock(2)ed while the store is served
- *   meta/    meta.db (-wal, -shm), the database; ballast: space given up when the disk is full, so that deleting always works;
+ *   meta/    meta.db (-wal, -shm), the database; locked: there while clients may hold locks (server/locks.h);
+ *            ballast: space given up when the disk is full, so that deleting always works;
  *            hold: flock(2)ed, shared, while a backup is made: no blob is removed then
  *   blobs/   see blob.h
  *   scrub    where the last scrub ended (scrub.h); cfsadm's alone
@@ -22,6 +23,7 @@
 #define LAYOUT_META    "meta"
 #define LAYOUT_DB      "meta/meta.db"
 #define LAYOUT_BALLAST "meta/ballast"
+#define LAYOUT_LOCKED  "meta/locked"
 #define LAYOUT_BLOBS   "blobs"
 #define LAYOUT_KEYS    "keys"
 #define LAYOUT_HOLD    "meta/hold"

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "lockhub.h"
 #include "net/fdstream.h"
 
 #define WAIT_MS 20000
@@ -106,6 +107,7 @@ serve(void *arg)
 	struct peer *p = arg;
 
 	p->result = session_run(&p->args);
+	fd_close(&p->args.hub_fd);
 	return NULL;
 }
 
@@ -125,7 +127,7 @@ peer_connect_raw(struct servertest *t, struct peer *p, char who, int *fd_out)
 	    .store = p->store,
 	    .conf = &t->conf,
 	    .peer = {.has_key = who && who != 'r', .key = key_of(who), .admin = who == 'r'},
-	    .hub_fd = -1,
+	    .hub_fd = t->locks ? lockhub_add(t->locks, who) : -1,
 	    .promises = t->promises,
 	};
 	if (t->hub)
@@ -133,6 +135,7 @@ peer_connect_raw(struct servertest *t, struct peer *p, char who, int *fd_out)
 	(void)strcpy(p->args.peer.address, "test");
 	assert_non_null(p->args.stream);
 	assert_int_equal(pthread_create(&p->thread, NULL, serve, p), 0);
+	p->fd = sv[0];
 	*fd_out = sv[1];
 }
 
@@ -153,6 +156,12 @@ peer_disconnect(struct peer *p)
 	assert_int_equal(pthread_join(p->thread, NULL), 0);
 	fd_close(&p->args.hub_fd);
 	store_close(p->store);
+}
+
+int
+shutdown_line(const struct peer *p)
+{
+	return shutdown(p->fd, SHUT_RDWR);
 }
 
 int

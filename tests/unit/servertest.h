@@ -30,6 +30,8 @@
 /* A test with a server of its own. */
 #define TEST(f) cmocka_unit_test_setup_teardown(f, servertest_setup, servertest_teardown)
 
+struct lockhub;
+
 struct servertest {
 	char folder[256], path[300];
 	struct store_conf store_conf;
@@ -38,6 +40,7 @@ struct servertest {
 	struct person alice, bob;
 	struct minihub *hub;            /* NULL: sessions have none */
 	struct promise_table *promises; /* made by servertest_promises() */
+	struct lockhub *locks;          /* the same, for locks: one or the other */
 };
 
 /* One connection. */
@@ -47,6 +50,7 @@ struct peer {
 	struct session_args args;
 	struct store *store;
 	struct caller *c;
+	int fd;              /* the session's end of the connection, borrowed */
 	int result;          /* of session_run(), after st_disconnect() */
 	struct id128 client; /* for HELLO; zeros: no read promises */
 
@@ -68,6 +72,9 @@ void peer_connect(struct servertest *t, struct peer *p, char who);
 void peer_connect_raw(struct servertest *t, struct peer *p, char who, int *fd_out);
 /* Ends the connection and waits for the session's end. */
 void peer_disconnect(struct peer *p);
+
+/* The network breaks. */
+int shutdown_line(const struct peer *p);
 
 int peer_hello(struct peer *p);
 /* Connects and signs in. */

@@ -54,6 +54,25 @@ inode_note(struct inode *i, const struct cfs_attr *a, uint64_t asked_ns)
 	pthread_mutex_unlock(&i->lock);
 }
 
+bool
+inode_is_news(struct inode *i, const struct cfs_attr *a)
+{
+	bool news;
+
+	pthread_mutex_lock(&i->lock);
+	news = i->cached_version != a->version;
+	if (news && i->file != NULL && a->ref.ino != 0 && !atomic_load(&i->dirty) &&
+	    atomic_load(&i->changing) == 0) {
+		cfs_file_truncate(i->file, a->size, NULL);
+	}
+	if (news) {
+		i->attr_ns = 0;
+		i->cached_version = a->version;
+	}
+	pthread_mutex_unlock(&i->lock);
+	return news;
+}
+
 int
 inode_open(struct cfs *c, struct inode *i, const struct cfs_attr *a, bool writable,
 	   bool *keep_cache_out)

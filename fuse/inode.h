@@ -106,6 +106,12 @@ struct inode *inodes_note_foreign(struct inodes *t, uint64_t ino, bool changed);
 /* Remembers attributes; an open file without own writes learns from them that somebody else changed it. */
 void inode_note(struct inode *i, const struct cfs_attr *a, uint64_t asked_ns);
 
+/*
+ * A lock was taken, and the server says what the file is now: true if what is remembered of it here, and in the kernel's pages, may be
+ * older; ours is forgotten then.
+ */
+bool inode_is_news(struct inode *i, const struct cfs_attr *a);
+
 /* Opens or shares the file; each success is followed by inode_close(). With i->lock not held. */
 int inode_open(struct cfs *c, struct inode *i, const struct cfs_attr *a, bool writable,
 	       bool *keep_cache_out);

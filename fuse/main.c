@@ -57,7 +57,8 @@ install_signals(void)
 static void
 op_init(void *userdata, struct fuse_conn_info *conn)
 {
-	(void)userdata;
+	const struct mount *m = userdata;
+
 	conn->max_write = MOUNT_IO_MAX;
 	conn->max_readahead = MOUNT_IO_MAX;
 	conn->max_background = 64;
@@ -65,6 +66,12 @@ op_init(void *userdata, struct fuse_conn_info *conn)
 	    conn->capable & (FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
 			     FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ATOMIC_O_TRUNC |
 			     FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_CACHE_SYMLINKS);
+	if (m->locks.local_bytes) {
+		conn->want &= ~(unsigned)FUSE_CAP_POSIX_LOCKS;
+	}
+	if (m->locks.local_whole) {
+		conn->want &= ~(unsigned)FUSE_CAP_FLOCK_LOCKS;
+	}
 	/* The kernel must not own sizes and times: other clients change them too. */
 	conn->want &= ~(unsigned)(FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_HANDLE_KILLPRIV);
 }
@@ -136,6 +143,8 @@ connect_server(struct mount *m, const struct options *o, struct cfs_err *err)
 	    .program = "cfs-mount",
 	    .timeout_ms = (unsigned)o->timeout_ms,
 	    .reconnect_ms = (unsigned)o->timeout_ms,
+	    .lock_lost = mount_lock_lost,
+	    .lock_lost_arg = m,
 	    .promises = m->fresh_ns > 0,
 	    .invalid = inval_hook,
 	    .invalid_arg = m,
@@ -219,6 +228,7 @@ make_session(struct mount *m, struct options *o, struct cfs_err *err)
 		ops_attrs(&ops);
 		ops_files(&ops);
 		ops_dirs(&ops);
+		ops_locks(&ops);
 		ops_xattrs(&ops);
 		ops_space(&ops);
 		versions_wrap(&m->versions, &ops);
@@ -312,6 +322,7 @@ serve(struct mount *m, struct options *o, int parent_fd, struct cfs_err *err)
 		holder_init(&m->holder, m);
 		rc = loop(s, err);
 		holder_fini(&m->holder);
+		mount_locks_stop(&m->locks);
 		atomic_store(&m->invals.session, NULL);
 		fuse_session_unmount(s);
 	}
@@ -340,6 +351,10 @@ run(struct options *o, int parent_fd)
 	double fresh = o->attr_timeout < o->entry_timeout ? o->attr_timeout : o->entry_timeout;
 	int rc = inodes_init(&m.inodes);
 
+	mount_locks_init(&m.locks);
+	m.locks.local_bytes = o->local_bytes;
+	m.locks.local_whole = o->local_whole;
+
 	m.fresh_ns = (uint64_t)(fresh * 1e9);
 	if (rc == 0) {
 		listings_init(&m.listings);
@@ -357,6 +372,7 @@ run(struct options *o, int parent_fd)
 		inodes_fini(&m.inodes);
 	}
 	cfs_close(m.c);
+	mount_locks_fini(&m.locks);
 	if (rc != 0) {
 		fprintf(stderr, "cfs-mount: %s\n", err.text);
 		tell_parent(parent_fd, (unsigned char)err_exit_code(rc));

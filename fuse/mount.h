@@ -26,6 +26,7 @@
 #include "inode.h"
 #include "inval.h"
 #include "listing.h"
+#include "lock.h"
 #include "versions.h"
 
 #define MOUNT_IO_MAX (1024u * 1024)
@@ -44,6 +45,7 @@ struct mount {
 	struct listings listings;
 	struct ahead ahead;
 	struct holder holder;
+	struct mount_locks locks;
 	struct versions versions;
 	struct invals invals;
 };
@@ -116,6 +118,7 @@ int inode_truncate(struct mount *m, struct inode *i, uint64_t size, struct cfs_a
 void ops_names(struct fuse_lowlevel_ops *ops);  /* ops_name.c */
 void ops_attrs(struct fuse_lowlevel_ops *ops);  /* ops_attr.c */
 void ops_files(struct fuse_lowlevel_ops *ops);  /* ops_file.c */
+void ops_locks(struct fuse_lowlevel_ops *ops);  /* ops_lock.c */
 void ops_dirs(struct fuse_lowlevel_ops *ops);   /* ops_dir.c */
 void ops_xattrs(struct fuse_lowlevel_ops *ops); /* ops_xattr.c */
 void ops_space(struct fuse_lowlevel_ops *ops);  /* ops_space.c */

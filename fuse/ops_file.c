@@ -6,15 +6,10 @@
 #include <sys/stat.h>
 
 #include "base/time.h"
+#include "handle.h"
 #include "mount.h"
 
 /* Open files. All handles of an inode share one cfs_file, so that each sees what the others wrote. */
-
-static struct inode *
-inode_of(const struct fuse_file_info *fi)
-{
-	return (struct inode *)(uintptr_t)fi->fh;
-}
 
 static bool
 for_reading(const struct fuse_file_info *fi)
@@ -37,26 +32,39 @@ attach(struct mount *m, struct inode *i, const struct cfs_attr *a, struct fuse_f
 {
 	/* What has no name any more is opened here as an old version alone (versions.h). */
 	bool writable = !m->read_only && attr_is_own(m, a) && a->nlink > 0, keep_cache = false;
+	struct handle *h;
 	int rc;
 
 	if (!writable && !for_reading(fi)) {
 		return m->read_only ? CFS_EREADONLY : CFS_EDENIED;
 	}
+	h = calloc(1, sizeof *h);
+	if (h == NULL) {
+		return CFS_ENOMEM;
+	}
 	rc = inode_open(m->c, i, a, writable, &keep_cache);
 	fi->keep_cache = keep_cache;
 	/* Pages are of no use to who appends, and would stand where the kernel guessed. A handle that reads may be mapped. */
 	fi->direct_io = is_append(fi) && (fi->flags & O_ACCMODE) == O_WRONLY;
-	/* What is only read needs no flush at close(2). */
-	fi->noflush = for_reading(fi);
-	fi->fh = (uintptr_t)i;
-	return rc;
+	/* What is only read needs no flush at close(2), but that gives back its owner's locks. */
+	fi->noflush = for_reading(fi) && m->locks.local_bytes;
+	if (rc != 0) {
+		free(h);
+		return rc;
+	}
+	h->inode = i;
+	fi->fh = (uintptr_t)h;
+	return 0;
 }
 
 static void
-detach(struct mount *m, struct inode *i)
+detach(struct mount *m, const struct fuse_file_info *fi)
 {
+	struct inode *i = handle_inode(fi);
+
 	inode_close(i);
 	inode_put(&m->inodes, i);
+	free(handle_of(fi));
 }
 
 static void
@@ -83,9 +91,8 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		reply_code(req, rc);
 	}
 	if (rc != 0 && attached) {
-		inode_close(i);
-	}
-	if (rc != 0) {
+		detach(m, fi);
+	} else if (rc != 0) {
 		inode_put(&m->inodes, i);
 	}
 }
@@ -145,18 +152,19 @@ op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	if (rc == 0 && (fi->flags & O_TRUNC) != 0 && a.size > 0) {
 		rc = inode_truncate(m, i, 0, &a);
 		if (rc != 0) {
-			inode_close(i);
+			detach(m, fi);
+			i = NULL;
 		}
 	}
 	if (rc != 0) {
 		inode_put(&m->inodes, i);
 		reply_code(req, rc);
 	} else if (!attr_to_entry(m, n.dir, &a, now, &e)) {
-		detach(m, i);
+		detach(m, fi);
 		fuse_reply_err(req, ENOMEM);
 	} else if (fuse_reply_create(req, &e, fi) == -ENOENT) {
 		inode_forget(&m->inodes, e.ino, 1);
-		detach(m, i);
+		detach(m, fi);
 	}
 	name_change_end(m, &n);
 }
@@ -172,7 +180,7 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
-	n = cfs_file_pread(inode_of(fi)->file, buf, size, (uint64_t)off, NULL);
+	n = cfs_file_pread(handle_inode(fi)->file, buf, size, (uint64_t)off, NULL);
 	if (n < 0) {
 		reply_code(req, (int)n);
 	} else {
@@ -185,7 +193,7 @@ static void
 op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
 	 struct fuse_file_info *fi)
 {
-	struct inode *i = inode_of(fi);
+	struct inode *i = handle_inode(fi);
 	ssize_t n = inode_take_error(i);
 
 	(void)ino;
@@ -209,7 +217,7 @@ op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off
 static void
 op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct inode *i = inode_of(fi);
+	struct inode *i = handle_inode(fi);
 	int rc;
 
 	(void)ino;
@@ -219,6 +227,7 @@ op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 		inode_flush(i, &a);
 	}
+	handle_flushed(mount_of(req), i, &handle_of(fi)->locks, fi->lock_owner);
 	rc = inode_take_error(i);
 	reply_code(req, rc);
 }
@@ -226,7 +235,7 @@ op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 static void
 op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
-	struct inode *i = inode_of(fi);
+	struct inode *i = handle_inode(fi);
 	int rc, earlier;
 
 	(void)ino;
@@ -242,7 +251,9 @@ static void
 op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
-	detach(mount_of(req), inode_of(fi));
+	handle_released(mount_of(req), handle_inode(fi), &handle_of(fi)->locks, fi->flock_release,
+			fi->lock_owner);
+	detach(mount_of(req), fi);
 	reply_code(req, 0);
 }
 

@@ -3,21 +3,16 @@
 #include <linux/falloc.h>
 #include <unistd.h>
 
+#include "handle.h"
 #include "mount.h"
 
 /* Where files have bytes and where holes: lseek, fallocate, and copies that the server makes. */
-
-static struct inode *
-inode_of(const struct fuse_file_info *fi)
-{
-	return (struct inode *)(uintptr_t)fi->fh;
-}
 
 /* The kernel asks for SEEK_DATA and SEEK_HOLE alone. */
 static void
 op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)
 {
-	struct inode *i = inode_of(fi);
+	struct inode *i = handle_inode(fi);
 	uint64_t found = 0;
 	int rc = whence == SEEK_DATA || whence == SEEK_HOLE ? inode_settle(i) : CFS_EINVAL;
 
@@ -38,7 +33,7 @@ op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
 	     struct fuse_file_info *fi)
 {
 	const int clearing = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
-	struct inode *i = inode_of(fi);
+	struct inode *i = handle_inode(fi);
 	struct cfs_attr a;
 	int rc;
 
@@ -93,8 +88,8 @@ op_copy_file_range(fuse_req_t req, fuse_ino_t in, off_t off_in, struct fuse_file
 		   int flags)
 {
 	uint64_t copied = 0;
-	int rc = flags == 0 ? copy_range(mount_of(req), inode_of(fi_in), (uint64_t)off_in,
-					 inode_of(fi_out), (uint64_t)off_out, len, &copied)
+	int rc = flags == 0 ? copy_range(mount_of(req), handle_inode(fi_in), (uint64_t)off_in,
+					 handle_inode(fi_out), (uint64_t)off_out, len, &copied)
 			    : CFS_EINVAL;
 
 	(void)in;

@@ -31,8 +31,8 @@ static const char *const ignored[] = {"_netdev",  "noauto",   "auto",      "user
 /* Options of -o with a value. */
 static const char *const valued[] = {
     "subdir",  "profile", "attr_timeout", "entry_timeout", "negative_timeout",
-    "timeout", "ids",     "uid",          "gid",           "umask",
-    NULL,
+    "timeout", "ids",     "local_lock",   "uid",           "gid",
+    "umask",   NULL,
 };
 
 /* What those who come from sshfs may have in fstab: taken, with a word on what stands in its place; or refused with it. */
@@ -180,6 +180,15 @@ set_value(struct options *o, const char *key, const char *value, struct cfs_err 
 		return number(key, value, &o->uid, err);
 	} else if (strcmp(key, "gid") == 0) {
 		return number(key, value, &o->gid, err);
+	} else if (strcmp(key, "local_lock") == 0) {
+		bool all = strcmp(value, "all") == 0;
+
+		o->local_bytes = all || strcmp(value, "posix") == 0;
+		o->local_whole = all || strcmp(value, "flock") == 0;
+		if (!o->local_bytes && !o->local_whole && strcmp(value, "none") != 0) {
+			return err_set(err, CFS_EUSAGE,
+				       "-o local_lock=%s: none, flock, posix or all", value);
+		}
 	} else if (strcmp(key, "ids") == 0) {
 		if (strcmp(value, "mine") != 0 && strcmp(value, "stored") != 0) {
 			return err_set(err, CFS_EUSAGE, "-o ids=%s: mine or stored", value);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CFS_FUSE_HANDLE_H
+#define CFS_FUSE_HANDLE_H
+
+/* What fuse_file_info.fh of an open file points to. */
+
+#include <fuse_lowlevel.h>
+#include <stdint.h>
+
+#include "inode.h"
+#include "lock.h"
+
+struct handle {
+	struct inode *inode; /* held and open */
+	struct handle_locks locks;
+};
+
+static inline struct handle *
+handle_of(const struct fuse_file_info *fi)
+{
+	return (struct handle *)(uintptr_t)fi->fh;
+}
+
+static inline struct inode *
+handle_inode(const struct fuse_file_info *fi)
+{
+	return handle_of(fi)->inode;
+}
+
+#endif

@@ -196,6 +196,23 @@ attic_note(struct store *s, const struct cred *cred, const struct inode *in, uin
 }
 
 int
+attic_resize(struct store *s, const struct inode *in, const struct inode *old, struct cfs_err *err)
+{
+	static const struct db_sql find = {"SELECT size FROM attic WHERE ino = ?1 AND kind = 1"};
+	static const struct db_sql set = {"UPDATE attic SET size = ?2 WHERE ino = ?1 AND kind = 1"};
+	uint64_t size;
+	int rc;
+
+	if (in->a.nlink > 0 || in->a.stored == old->a.stored)
+		return 0;
+	rc = sql_get(s, &find, SQL_ARGS(in->a.ino), &size, err);
+	if (rc != 1)
+		return rc;
+	rc = sql_run(s, &set, SQL_ARGS(in->a.ino, in->a.stored), err);
+	return rc < 0 ? rc : usage_add_attic(s, in->a.owner, (int64_t)(in->a.stored - size), err);
+}
+
+int
 attic_last_version(struct store *s, uint64_t dir, struct bytes_view name, uint64_t *version_out,
 		   struct cfs_err *err)
 {

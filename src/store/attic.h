@@ -66,7 +66,7 @@ struct restore_args {
 };
 /*
  * change. Gives the name the content, mode and times of an entry, as content_put() does: what is there goes to the attic.
- * CFS_ENOENT without such an entry, CFS_EINVAL for one without content.
+ * CFS_ENOENT without such an entry, CFS_EINVAL for one without content, CFS_ENOSPC where content is refused.
  */
 int attic_restore(struct store *s, const struct cred *cred, const struct restore_args *a,
 		  struct inode_attr *out, uint64_t *replaced_out, struct cfs_err *err);

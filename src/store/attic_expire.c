@@ -41,15 +41,16 @@ oldest(struct store *s, struct attic_row *out, struct cfs_err *err)
 	return rc;
 }
 
-/* The oldest entry of a user whose files and attic together are over the quota. */
+/* The oldest entry that can go of a user whose files and attic together are over the quota. */
 static int
 oldest_over_quota(struct store *s, struct attic_row *out, struct cfs_err *err)
 {
 	static const struct db_sql sql = {
-	    "SELECT " ROW_COLUMNS " FROM attic a WHERE a.id = (SELECT min(b.id) FROM attic b"
-	    " WHERE b.ino NOT IN (SELECT ino FROM hold) AND b.owner = (SELECT u.person FROM usage u JOIN person p ON p.id = u.person"
+	    "SELECT " ROW_COLUMNS " FROM usage u JOIN person p ON p.id = u.person"
+	    " JOIN attic a ON a.id = (SELECT b.id FROM attic b WHERE b.owner = u.person"
+	    " AND b.ino NOT IN (SELECT ino FROM hold) ORDER BY b.id LIMIT 1)"
 	    " WHERE u.attic > 0 AND COALESCE(p.quota, ?1) > 0"
-	    " AND u.bytes + u.attic > COALESCE(p.quota, ?1) LIMIT 1))"};
+	    " AND u.bytes + u.attic > COALESCE(p.quota, ?1) LIMIT 1"};
 	struct db_stmt *st = db_use(s->db, &sql, err);
 
 	db_bind_u64(st, 1, s->conf->quota_bytes);

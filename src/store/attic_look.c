@@ -158,11 +158,20 @@ tell_all(struct store *s, const struct cred *cred, struct ids *ids, uint64_t bef
 
 /* ---- versions of a name ---- */
 
+/*
+ * Entry by entry, what its inode took the place of, each once (UNION): the entries of a name lead to each other, and each on
+ * its own to all that are older.
+ */
+#define FOLLOW                                                                                     \
+	" UNION SELECT a.id, a.ino, a.kind FROM v JOIN attic a ON a.heir = v.ino"                  \
+	" WHERE v.kind = 1 AND a.heir <> 0) SELECT id FROM v LIMIT 65536"
+
 static int
 of_name(struct store *s, uint64_t dir, struct bytes_view name, struct ids *ids, struct cfs_err *err)
 {
 	static const struct db_sql sql = {
-	    "SELECT id FROM attic WHERE dir = ?1 AND name = ?2 AND kind <> 4"};
+	    "WITH RECURSIVE v (id, ino, kind) AS (SELECT id, ino, kind FROM attic"
+	    " WHERE dir = ?1 AND name = ?2 AND kind <> 4" FOLLOW};
 	struct db_stmt *st = db_use(s->db, &sql, err);
 
 	db_bind_u64(st, 1, dir);
@@ -174,27 +183,13 @@ of_name(struct store *s, uint64_t dir, struct bytes_view name, struct ids *ids, 
 static int
 of_heir(struct store *s, uint64_t ino, struct ids *ids, struct cfs_err *err)
 {
-	static const struct db_sql sql = {"SELECT id FROM attic WHERE heir = ?1 AND heir <> 0"};
+	static const struct db_sql sql = {
+	    "WITH RECURSIVE v (id, ino, kind) AS (SELECT id, ino, kind FROM attic"
+	    " WHERE heir = ?1 AND heir <> 0" FOLLOW};
 	struct db_stmt *st = db_use(s->db, &sql, err);
 
 	db_bind_u64(st, 1, ino);
 	return ids_take(ids, st, err);
-}
-
-/* Entry by entry, what its inode took the place of; the list grows while it is walked. */
-static int
-follow(struct store *s, struct ids *ids, struct cfs_err *err)
-{
-	static const struct db_sql sql = {"SELECT ino FROM attic WHERE id = ?1 AND kind = 1"};
-	uint64_t ino;
-	int rc = 0;
-
-	for (size_t i = 0; i < ids->count && rc >= 0; i++) {
-		rc = sql_get(s, &sql, SQL_ARGS(ids->v[i]), &ino, err);
-		if (rc == 1)
-			rc = of_heir(s, ino, ids, err);
-	}
-	return rc < 0 ? rc : 0;
 }
 
 static int
@@ -206,7 +201,7 @@ collect(struct store *s, const struct attic_place *at, struct ids *ids, struct c
 		rc = of_name(s, at->parents.inos[i], at->name, ids, err);
 	if (rc == 0 && at->walk.found)
 		rc = of_heir(s, at->walk.attr.ino, ids, err);
-	return rc == 0 ? follow(s, ids, err) : rc;
+	return rc;
 }
 
 /* 1 when each() did not take it. */

@@ -113,6 +113,9 @@ copy_inode(struct store *s, const struct cred *cred, struct put *p, struct cfs_e
 	uint64_t added = 0, count = 0;
 	int rc = number_check(s, &p->a->stream, p->a->ino, err);
 
+	/* Small files are copied, byte for byte. */
+	if (rc == 0)
+		rc = space_check(s, err);
 	if (rc == 0 && p->source->a.type == INODE_SYMLINK)
 		rc = target_of(s, p->source, &target, err);
 	if (rc != 0)

@@ -58,7 +58,9 @@ content_changed(struct store *s, const struct cred *cred, struct inode *in, cons
 	/* Nobody has seen a version of what has no name yet. */
 	in->a.version += unnamed ? 0 : 1;
 	rc = inode_clear_sum(s, in->a.ino, err);
-	return rc != 0 ? rc : inode_update(s, in, old, err);
+	if (rc == 0)
+		rc = inode_update(s, in, old, err);
+	return rc == 0 && !unnamed ? attic_resize(s, in, old, err) : rc;
 }
 
 int

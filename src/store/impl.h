@@ -309,6 +309,9 @@ int attic_note(struct store *s, const struct cred *cred, const struct inode *in,
  */
 int attic_keep_before(struct store *s, const struct cred *cred, const struct inode *in,
 		      uint64_t from, uint64_t to, struct cfs_err *err);
+/* change. A file was written to or cut: if it has no name any more, the entry that keeps it is as large as it is now. */
+int attic_resize(struct store *s, const struct inode *in, const struct inode *old,
+		 struct cfs_err *err);
 /* The highest version that the name ever had, as far as is known, 0 none: a new file goes on counting from there. */
 int attic_last_version(struct store *s, uint64_t dir, struct bytes_view name, uint64_t *version_out,
 		       struct cfs_err *err);

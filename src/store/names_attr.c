@@ -105,6 +105,8 @@ names_setattr(struct store *s, const struct cred *cred, const struct setattr_arg
 		in.a.gid = a->gid;
 	set_times(&in.a, a, store_now(s));
 	rc = inode_update(s, &in, &old, err);
+	if (rc == 0 && !unnamed)
+		rc = attic_resize(s, &in, &old, err);
 	*out = in.a;
 	return rc;
 }

@@ -93,7 +93,8 @@ quota_check(struct store *s, struct cfs_err *err)
 		rc = load(s, now->owner, &s->quota, err);
 	if (rc != 0 || s->quota.limit == 0)
 		return rc;
-	return s->quota.bytes + now->bytes > (int64_t)s->quota.limit ? err_code(err, CFS_EQUOTA)
+	/* Holes count, so that the sum can be more than there are numbers. */
+	return now->bytes > (int64_t)s->quota.limit - s->quota.bytes ? err_code(err, CFS_EQUOTA)
 								     : 0;
 }
 

@@ -349,6 +349,98 @@ a_quota_stops_growth_and_the_attic_gives_way(void **state)
 }
 
 static int
+count(void *arg, const struct attic_entry *e)
+{
+	(void)e;
+	++*(unsigned *)arg;
+	return 0;
+}
+
+/* The entries of a name lead to each other: each was walked from each, until there were too many. */
+static void
+a_long_past_is_told_whole(void **state)
+{
+	struct storetest *t = *state;
+	unsigned told = 0;
+	bool eof;
+
+	for (unsigned i = 0; i < 200; i++)
+		put(t, "a", "x");
+	assert_int_equal(st_rename(t, t->home, "a", t->home, "b"), 0);
+	for (unsigned i = 0; i < 500; i++)
+		put(t, "b", "y");
+	assert_int_equal(
+	    attic_versions(t->s, &t->a, t->home, st_str("b"), 0, count, &told, &eof, NULL), 0);
+	assert_int_equal(told, 700);
+}
+
+static void
+what_is_written_without_a_name_counts(void **state)
+{
+	struct storetest *t = *state;
+	struct content_piece more = {.kind = PIECE_INLINE, .length = 8, .data = "12345678"};
+	struct setattr_args cut = {.valid = SETATTR_SIZE, .size = 5};
+	struct inode_attr a = put(t, "f", "one");
+	struct quota q;
+
+	t->s->clock_shift_ns = 2 * MINUTE_NS;
+	assert_int_equal(st_unlink(t, t->home, "f", false), 0);
+	assert_int_equal(st_write(t, st_ref(&a), 3, &more, 1, NULL), 0);
+	assert_int_equal(quota_get(t->s, t->alice.id, &q, NULL), 0);
+	assert_int_equal(q.attic_bytes, 11);
+	cut.ref = st_ref(&a);
+	st_begin(t);
+	assert_int_equal(names_setattr(t->s, &t->a, &cut, &a, NULL), 0);
+	(void)st_commit(t);
+	assert_int_equal(quota_get(t->s, t->alice.id, &q, NULL), 0);
+	assert_int_equal(q.attic_bytes, 5);
+	st_check(t);
+}
+
+/* One user whose old versions are all open does not keep another's from giving way. */
+static void
+the_attic_of_each_gives_way(void **state)
+{
+	struct storetest *t = *state;
+	struct cred alice = t->a;
+	struct found f;
+	struct quota q;
+
+	t->conf.quota_bytes = 10;
+	put(t, "f", "0123456789");
+	put(t, "f", "0123456789");
+	f = versions(t, "f");
+	st_begin(t);
+	assert_int_equal(content_hold(t->s, &t->a, st_ref(&f.e[1].attr), NULL), 0);
+	(void)st_commit(t);
+	t->a = t->admin;
+	assert_int_equal(st_put(t, t->bob_home, "g", "0123456789", 10, NULL), 0);
+	assert_int_equal(st_put(t, t->bob_home, "g", "0123456789", 10, NULL), 0);
+	t->a = alice;
+	st_keep(t);
+	assert_int_equal(quota_get(t->s, t->alice.id, &q, NULL), 0);
+	assert_int_equal(q.attic_bytes, 10);
+	assert_int_equal(quota_get(t->s, t->bob.id, &q, NULL), 0);
+	assert_int_equal(q.attic_bytes, 0);
+	st_check(t);
+}
+
+static void
+a_full_disk_takes_no_copies(void **state)
+{
+	struct storetest *t = *state;
+	struct found f;
+
+	if (t->s->memory)
+		return;
+	put(t, "f", "one");
+	put(t, "f", "two");
+	f = versions(t, "f");
+	t->conf.min_free_bytes = INT64_MAX;
+	assert_int_equal(restore(t, &f.e[1], t->home, "g", NULL), CFS_ENOSPC);
+}
+
+static int
 run(const char *name, CMFixtureFunction setup)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, storetest_teardown)
@@ -360,6 +452,10 @@ run(const char *name, CMFixtureFunction setup)
 	    TEST(removed_directories_are_walked),
 	    TEST(others_do_not_look),
 	    TEST(a_quota_stops_growth_and_the_attic_gives_way),
+	    TEST(a_long_past_is_told_whole),
+	    TEST(what_is_written_without_a_name_counts),
+	    TEST(the_attic_of_each_gives_way),
+	    TEST(a_full_disk_takes_no_copies),
 	};
 #undef TEST
 	return _cmocka_run_group_tests(name, tests, ARRAY_SIZE(tests), NULL, NULL);

@@ -251,6 +251,17 @@ clean_up(int blobs, struct db *db, struct backup_result *out, struct cfs_err *er
 	return rc;
 }
 
+/* A key that the store has given up is not to come back. */
+static int
+clean_key(void *arg, const char *name, struct cfs_err *err)
+{
+	const struct copy *c = arg;
+
+	if (faccessat(c->from_dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
+		return 0;
+	return unlinkat(c->to_dir, name, 0) == 0 ? 0 : err_set_errno(err, errno, "remove %s", name);
+}
+
 static int
 fill(const struct snapshot *snap, int dir, bool link, const struct backup_hooks *hooks,
      struct backup_result *out, struct cfs_err *err)
@@ -268,6 +279,8 @@ fill(const struct snapshot *snap, int dir, bool link, const struct backup_hooks 
 		rc = snapshot_blobs(snap->db, copy_blob, &c, err);
 	if (rc == 0)
 		rc = snapshot_keys(snap->dir, copy_key, &c, err);
+	if (rc == 0)
+		rc = snapshot_keys(dir, clean_key, &c, err);
 	if (rc == 0)
 		rc = flush_folders(dir, c.to_blobs, err);
 	if (rc == 0)
@@ -312,7 +325,10 @@ backup_make(const char *path, const char *dir, bool link, const struct backup_ho
 
 /* ---- back again ---- */
 
-/* Numbers that clients had after the backup was made may be given anew: the generation tells them apart. */
+/*
+ * Numbers that clients had after the backup was made may be given anew: the generation tells them apart. By chance, or two
+ * restores of one backup would have the same.
+ */
 static int
 new_incarnation(const char *path, struct cfs_err *err)
 {
@@ -334,7 +350,10 @@ new_incarnation(const char *path, struct cfs_err *err)
 	if (rc == 0) {
 		struct db_stmt *st = db_use(db, &sql, err);
 
-		store_le32(le, gen + 1);
+		const struct id128 chance = id128_random();
+
+		gen += 1 + (load_le32(chance.b) & 0xffffff);
+		store_le32(le, gen != 0 ? gen : 1);
 		db_bind_blob(st, 1, le, sizeof(le));
 		rc = db_run(st, err);
 		rc = rc < 0 ? rc : db_commit(db, err);

@@ -33,7 +33,10 @@ struct backup_hooks {
 int backup_make(const char *path, const char *dir, bool link, const struct backup_hooks *hooks,
 		struct backup_result *out, struct cfs_err *err);
 
-/* The same as one pax archive into fd, "backup" last: unpacked it is such a directory. */
+/*
+ * The same as one pax archive into fd, "backup" last: unpacked it is such a directory. CFS_ELOCKED while another archive is
+ * made: the store has room for one copy of the database.
+ */
 int backup_stream(const char *path, int fd, const struct backup_hooks *hooks,
 		  struct backup_result *out, struct cfs_err *err);
 

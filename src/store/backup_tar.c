@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -183,6 +184,26 @@ put_mark(struct tar *t, struct cfs_err *err)
 	return rc == 0 ? put(t, end, sizeof(end), err) : rc;
 }
 
+/* One at a time: each would remove the other's copy of the database, and then read it. */
+static int
+lock_meta(const char *path, int *fd_out, struct cfs_err *err)
+{
+	char *meta = NULL;
+	int rc = 0;
+
+	if (asprintf(&meta, "%s/" LAYOUT_META, path) < 0)
+		return err_code(err, CFS_ENOMEM);
+	*fd_out = io_open(meta, O_RDONLY | O_DIRECTORY, 0);
+	if (*fd_out < 0)
+		rc = err_set_errno(err, errno, "open %s", meta);
+	else if (flock(*fd_out, LOCK_EX | LOCK_NB) != 0)
+		rc = errno == EWOULDBLOCK
+			 ? err_set(err, CFS_ELOCKED, "another archive is being made")
+			 : err_set_errno(err, errno, "lock %s", meta);
+	free(meta);
+	return rc;
+}
+
 int
 backup_stream(const char *path, int fd, const struct backup_hooks *hooks, struct backup_result *out,
 	      struct cfs_err *err)
@@ -194,7 +215,7 @@ backup_stream(const char *path, int fd, const struct backup_hooks *hooks, struct
 			.out = out,
 			.mtime_s = now_real_ns() / NS_PER_S};
 	char *file = NULL;
-	int rc = 0;
+	int lock = -1, rc;
 
 	*out = (struct backup_result){0};
 	t.bytes = malloc(COPY_BYTES);
@@ -202,6 +223,9 @@ backup_stream(const char *path, int fd, const struct backup_hooks *hooks, struct
 		free(t.bytes);
 		return err_code(err, CFS_ENOMEM);
 	}
+	rc = lock_meta(path, &lock, err);
+	if (rc != 0)
+		goto out;
 	(void)unlink(file);
 	rc = snapshot_open(path, file, &snap, err);
 	if (rc == 0)
@@ -219,6 +243,8 @@ backup_stream(const char *path, int fd, const struct backup_hooks *hooks, struct
 		rc = err_set_errno(err, errno, "flush the archive");
 	snapshot_close(&snap);
 	(void)unlink(file);
+out:
+	fd_close(&lock);
 	free(file);
 	free(t.bytes);
 	return rc;

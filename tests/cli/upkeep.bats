@@ -181,3 +181,27 @@ damage() {
 	mkdir part && tar xf part.tar -C part 2>/dev/null || true
 	run -3 admin verify-backup part
 }
+
+@test "keys that are gone are not in the backup, and come back with no restore" {
+	admin rotate-key --begin
+	admin backup saved
+	[ -e saved/keys/next.key ]
+	admin rotate-key --cancel
+	admin backup saved
+	diff -r store/keys saved/keys
+	admin verify-backup saved
+}
+
+@test "two archives are not made at once: each would have the other's database" {
+	echo x | as alice cfs put - f
+	# The first waits for the pipe, which is full.
+	admin backup - | {
+		wait_until 10 test -e store/meta/meta.db.new
+		cfsadm -c cfsd.conf backup - >second.tar 2>why && echo made >second
+		cat
+	} >first.tar
+	[ ! -e second ]
+	[[ $(<why) == *'another archive is being made'* ]]
+	mkdir unpacked && tar xf first.tar -C unpacked
+	admin verify-backup unpacked
+}

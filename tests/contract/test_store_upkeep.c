@@ -278,11 +278,33 @@ a_backup_is_a_store_again(void **state)
 	st_reopen(t);
 	assert_int_equal(store_id(t->s, &new_id, &new_gen, NULL), 0);
 	assert_true(id128_equal(&id, &new_id));
-	assert_int_equal(new_gen, gen + 1);
+	assert_int_not_equal(new_gen, gen);
 	st_assert_content(t, st_ref(&f), content(7), LEN);
 	g = st_lookup(t, t->home, "g");
 	st_assert_content(t, st_ref(&g), content(8), LEN);
 	st_check(t);
+}
+
+/* Numbers given by the one are given by the other too: who has files of the one open must not write to the other's. */
+static void
+no_two_restores_are_the_same(void **state)
+{
+	struct storetest *t = *state;
+	char dir[sizeof(t->path)], again[sizeof(t->path)];
+	struct backup_result r;
+	uint32_t gen[3];
+	struct id128 id;
+
+	(void)snprintf(dir, sizeof(dir), "%s/saved", t->folder);
+	assert_int_equal(backup_make(t->path, dir, false, NULL, &r, NULL), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		(void)snprintf(again, sizeof(again), "%s/again%u", t->folder, i);
+		assert_int_equal(backup_restore(dir, again, NULL, &r, NULL), 0);
+		memcpy(t->path, again, sizeof(t->path));
+		st_reopen(t);
+		assert_int_equal(store_id(t->s, &id, &gen[i], NULL), 0);
+	}
+	assert_true(gen[0] != gen[1] && gen[0] != gen[2] && gen[1] != gen[2]);
 }
 
 static int
@@ -293,11 +315,12 @@ run(const char *name, CMFixtureFunction setup, bool lasting)
 	    TEST(scrub_names_what_is_damaged),         TEST(a_twin_heals),
 	    TEST(what_needs_no_guess_is_repaired),     TEST(gc_tells_what_is_due),
 	    TEST(nothing_goes_while_a_backup_is_made), TEST(a_backup_is_a_store_again),
+	    TEST(no_two_restores_are_the_same),
 	};
 #undef TEST
 
 	/* Memory has no directory: those tests are the last. */
-	return _cmocka_run_group_tests(name, tests, ARRAY_SIZE(tests) - (lasting ? 0 : 2), NULL,
+	return _cmocka_run_group_tests(name, tests, ARRAY_SIZE(tests) - (lasting ? 0 : 3), NULL,
 				       NULL);
 }
 

@@ -239,6 +239,25 @@ use_connection(struct get *g, struct cfs *c, struct cfs_err *err)
 	return transfer_use(&g->t, c, err);
 }
 
+/* What a symbolic link that is an old version points to, seen from where it stood. */
+static int
+follow_old(struct cfs *c, const char *path, const struct cfs_attr *link, struct cfs_attr *out,
+	   struct cfs_err *err)
+{
+	struct path_view dir = path_dir(path_view_str(path));
+	char target[4096], *where = NULL;
+	int rc = cfs_readlink(c, link->ref, target, err);
+
+	if (rc == 0 && asprintf(&where, "%.*s/%s", (int)dir.len, dir.p, target) < 0) {
+		rc = err_code(err, CFS_ENOMEM);
+	}
+	if (rc == 0) {
+		rc = cfs_stat(c, *target == '/' ? target : where, false, out, err);
+	}
+	free(where);
+	return rc;
+}
+
 static int
 get_source(void *arg, struct cfs *c, const char *path, const char *shown,
 	   const struct cfs_attr *attr, struct cfs_err *err)
@@ -251,7 +270,8 @@ get_source(void *arg, struct cfs *c, const char *path, const char *shown,
 
 	/* A link that is named itself stands for what it points to; links inside a tree stay links. */
 	if (rc == 0 && attr->type == CFS_SYMLINK) {
-		rc = cfs_stat(c, path, false, &real, err);
+		rc = attr->nlink == 0 ? follow_old(c, path, attr, &real, err)
+				      : cfs_stat(c, path, false, &real, err);
 	}
 	if (rc != 0) {
 		return rc;

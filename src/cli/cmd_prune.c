@@ -103,10 +103,10 @@ report(struct prune *p, struct cfs *c, const struct candidate *k)
 	}
 }
 
-/* Those that are to go, in chosen; returns their number. */
+/* Those that are to go, in chosen, and what they take; returns their number. */
 static size_t
 choose(struct prune *p, struct cfs *c, const struct candidate *list, size_t n,
-       struct cfs_version *chosen)
+       struct cfs_version *chosen, uint64_t *bytes)
 {
 	int64_t before = now_real_ns() - p->o.older_ms * NS_PER_MS;
 	int64_t rank = 0;
@@ -119,9 +119,8 @@ choose(struct prune *p, struct cfs *c, const struct candidate *list, size_t n,
 		}
 		report(p, c, &list[i]);
 		chosen[count++] = *list[i].v;
-		p->bytes += list[i].v->attr.stored;
+		*bytes += list[i].v->attr.stored;
 	}
-	p->count += count;
 	return count;
 }
 
@@ -133,7 +132,7 @@ prune_name(void *arg, struct remote *r, struct cfs_err *err)
 	struct candidate *list = NULL;
 	struct versions all;
 	size_t n = 0, count;
-	uint64_t done, bytes;
+	uint64_t done, bytes = 0;
 	int rc = versions_all(r->c, &all, err);
 
 	if (rc != 0) {
@@ -144,10 +143,12 @@ prune_name(void *arg, struct remote *r, struct cfs_err *err)
 	if (list == NULL || chosen == NULL) {
 		rc = err_code(err, CFS_ENOMEM);
 	} else {
-		count = choose(p, r->c, list, n, chosen);
+		done = count = choose(p, r->c, list, n, chosen, &bytes);
 		if (!p->o.dry_run) {
 			rc = cfs_prune(r->c, chosen, count, &done, &bytes, err);
 		}
+		p->count += done;
+		p->bytes += bytes;
 	}
 	for (size_t i = 0; i < n; i++) {
 		free(list[i].path);

@@ -53,6 +53,20 @@ versions() {
 	run -3 as alice cfs log nothing
 }
 
+@test "an old link stands for what it points to now" {
+	as alice cfs mkdir d && put one d/a && put two d/b
+	as alice cfs ln -s a d/link
+	put three d/new && as alice cfs mv d/new d/link
+	[ "$(versions d/link)" = $'2 now\n1 replaced' ]
+	[ "$(as alice cfs cat d/link@1)" = one ]
+	put four d/a
+	as alice cfs get d/link@1 here
+	[ ! -L here ]
+	[ "$(cat here)" = four ]
+	as alice cfs rm d/a
+	run -3 as alice cfs get d/link@1 here
+}
+
 @test "versions follow a rename, and what is saved by renaming over" {
 	put one a && put two a
 	as alice cfs mv a b

@@ -2,8 +2,16 @@
 #include "server/children.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/io.h"
+
+/* Of the bits for descriptors. */
+#define ENDS_STEP ((size_t)512)
+
+/* Whole pages, of whatever size these are. */
+#define SLOTS_FIRST (65536u / sizeof(struct child *))
 
 struct address {
 	struct address *next;
@@ -18,23 +26,74 @@ children_clear(struct children *c)
 		if (c->slots[i])
 			children_remove(c, c->slots[i]);
 	}
-	free(c->slots);
+	unforked_end(c->slots, c->cap * sizeof(struct child *));
+	free(c->ends);
+	unforked_clear(&c->places);
+	unforked_clear(&c->addresses);
 	*c = (struct children){0};
 }
 
 static int
 grow(struct children *c)
 {
-	uint32_t cap = c->cap ? c->cap * 2 : 16;
-	struct child **slots = realloc(c->slots, cap * sizeof(struct child *));
+	uint32_t cap = c->cap ? c->cap * 2 : SLOTS_FIRST;
+	struct child **slots =
+	    unforked_grow(c->slots, c->cap * sizeof(struct child *), cap * sizeof(struct child *));
 
 	if (!slots)
 		return -1;
-	for (uint32_t i = c->cap; i < cap; i++)
-		slots[i] = NULL;
 	c->slots = slots;
 	c->cap = cap;
 	return 0;
+}
+
+/* ---- the hub's ends of the sockets ---- */
+
+static int
+room_for_end(struct children *c, int fd)
+{
+	size_t byte = (size_t)fd / 8;
+
+	if (byte >= c->ends_bytes) {
+		size_t bytes = (byte / ENDS_STEP + 1) * ENDS_STEP;
+		unsigned char *ends = realloc(c->ends, bytes);
+
+		if (!ends)
+			return -1;
+		memset(ends + c->ends_bytes, 0, bytes - c->ends_bytes);
+		c->ends = ends;
+		c->ends_bytes = bytes;
+	}
+	return 0;
+}
+
+void
+children_hang_up(struct children *c, struct child *child)
+{
+	if (child->fd < 0)
+		return;
+	c->ends[child->fd / 8] &= (unsigned char)~(1u << child->fd % 8);
+	fd_close(&child->fd);
+}
+
+static bool
+is_end(const struct children *c, unsigned fd)
+{
+	return fd / 8 < c->ends_bytes && (c->ends[fd / 8] >> fd % 8 & 1);
+}
+
+/* They stand side by side, nearly all: new descriptors get the lowest numbers. */
+void
+children_close_ends(const struct children *c)
+{
+	for (unsigned fd = 0; fd < c->ends_bytes * 8; fd++) {
+		unsigned first = fd;
+
+		while (is_end(c, fd))
+			fd++;
+		if (fd > first)
+			(void)close_range(first, fd - 1, 0);
+	}
 }
 
 /* ---- addresses ---- */
@@ -59,10 +118,11 @@ count_in(struct children *c, const struct child *child)
 	struct address **at = find_address(c, &child->key);
 
 	if (!*at) {
-		*at = calloc(1, sizeof(**at));
+		c->addresses.size = sizeof(**at);
+		*at = unforked_take(&c->addresses);
 		if (!*at)
 			return false;
-		(*at)->key = child->key;
+		**at = (struct address){.key = child->key};
 	}
 	(*at)->count++;
 	(*at)->unauthenticated += !child->signed_in;
@@ -82,7 +142,7 @@ count_out(struct children *c, const struct child *child)
 	if (--gone->count > 0)
 		return;
 	*at = gone->next;
-	free(gone);
+	unforked_give(&c->addresses, gone);
 }
 
 uint32_t
@@ -114,14 +174,18 @@ children_add(struct children *c, const struct child *child)
 
 	if (c->count == c->cap && grow(c))
 		return NULL;
-	copy = malloc(sizeof(*copy));
+	c->places.size = sizeof(*copy);
+	copy = unforked_take(&c->places);
 	if (!copy)
 		return NULL;
 	*copy = *child;
-	if (copy->role == CHILD_SESSION && !count_in(c, copy)) {
-		free(copy);
+	if ((copy->fd >= 0 && room_for_end(c, copy->fd)) ||
+	    (copy->role == CHILD_SESSION && !count_in(c, copy))) {
+		unforked_give(&c->places, copy);
 		return NULL;
 	}
+	if (copy->fd >= 0)
+		c->ends[copy->fd / 8] |= (unsigned char)(1u << copy->fd % 8);
 	while (c->slots[c->free_from])
 		c->free_from++;
 	copy->index = c->free_from;
@@ -147,8 +211,8 @@ children_remove(struct children *c, struct child *child)
 	if (child->index < c->free_from)
 		c->free_from = child->index;
 	c->count--;
-	fd_close(&child->fd);
-	free(child);
+	children_hang_up(c, child);
+	unforked_give(&c->places, child);
 }
 
 void

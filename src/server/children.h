@@ -2,7 +2,10 @@
 #ifndef CFS_SERVER_CHILDREN_H
 #define CFS_SERVER_CHILDREN_H
 
-/* The hub's list of its processes, and the counts that limits are checked against. */
+/*
+ * The hub's list of its processes, and the counts that limits are checked against. A process that it forks does not have the list
+ * (unforked.h), only the numbers of the descriptors that it has to close.
+ */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,6 +13,7 @@
 
 #include "server/hubmsg.h"
 #include "server/refusals.h"
+#include "server/unforked.h"
 
 /* From CHILD_KEEPER on they are services: one process of each that is wanted, as long as the hub lives. */
 enum child_role {
@@ -59,6 +63,9 @@ struct children {
 	struct child *services[CHILD_ROLES];
 	struct child *by_pid[CHILDREN_BUCKETS];
 	struct address *by_address[CHILDREN_BUCKETS];
+	struct unforked places, addresses; /* where those are kept */
+	unsigned char *ends;               /* a bit for each descriptor: whether it is a child's */
+	size_t ends_bytes;
 };
 
 void children_clear(struct children *c);
@@ -68,6 +75,12 @@ struct child *children_add(struct children *c, const struct child *child);
 
 /* Closes its socket, takes it out and frees it. */
 void children_remove(struct children *c, struct child *child);
+
+/* Closes its socket, which the child itself has ended, and leaves it in. */
+void children_hang_up(struct children *c, struct child *child);
+
+/* In a forked process, where this is all that may be called: closes the sockets to all others. */
+void children_close_ends(const struct children *c);
 
 void children_signed_in(struct children *c, struct child *child);
 

@@ -118,7 +118,7 @@ read_child(struct hub *h, pid_t pid)
 	if (n == (ssize_t)sizeof(m))
 		handle_message(h, child, &m);
 	else if (n >= 0 || (errno != EAGAIN && errno != EINTR))
-		fd_close(&child->fd); /* ended; it is reaped in a moment */
+		children_hang_up(&h->children, child); /* ended; it is reaped in a moment */
 }
 
 /* ---- children that ended ---- */

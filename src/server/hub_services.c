@@ -191,7 +191,7 @@ hub_services_end(struct hub *h)
 	for (int role = CHILD_KEEPER; role < CHILD_ROLES; role++) {
 		c = find_service(h, role);
 		if (c)
-			fd_close(&c->fd);
+			children_hang_up(&h->children, c);
 	}
 }
 

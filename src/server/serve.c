@@ -30,9 +30,7 @@ close_what_is_the_hubs(struct hub *h, const struct child *self)
 		listener_close(&h->metrics);
 	fd_close(&h->epoll_fd);
 	fd_close(&h->signal_fd);
-	for (struct child *c = children_from(&h->children, 0); c;
-	     c = children_from(&h->children, c->index + 1))
-		fd_close(&c->fd);
+	children_close_ends(&h->children);
 }
 
 /* A terminal's or service manager's signals reach the whole group: the hub acts on them and tells its children. */

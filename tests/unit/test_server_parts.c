@@ -11,14 +11,21 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/err.h"
 #include "server/bufpool.h"
 #include "server/children.h"
 #include "server/receipts.h"
 #include "server/refusals.h"
 #include "server/tags.h"
+#include "server/unforked.h"
 
 static bool
 note(struct receipts *r, uint64_t ino, uint64_t offset, uint64_t length, struct receipt *done)
@@ -174,6 +181,94 @@ test_refusals(void **state)
 	assert_int_equal(refusals_count(&r, &b, now), 1);
 }
 
+static void *
+page_of(unsigned char *p)
+{
+	return p - (uintptr_t)p % (uintptr_t)sysconf(_SC_PAGESIZE);
+}
+
+/* What is the hub's alone is not in a process that it forks. */
+static void
+test_unforked(void **state)
+{
+	struct unforked u = {.size = 24};
+	unsigned char *array = unforked_grow(NULL, 0, 65536), *first = unforked_take(&u);
+	unsigned char *others[8000], seen;
+	int status = -1;
+	pid_t pid;
+
+	(void)state;
+	assert_non_null(array);
+	assert_non_null(first);
+	array[65535] = 7;
+	array = unforked_grow(array, 65536, 131072);
+	assert_non_null(array);
+	assert_int_equal(array[65535], 7);
+	assert_int_equal(array[65536], 0);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		others[i] = unforked_take(&u);
+		assert_non_null(others[i]);
+		memset(others[i], (int)i & 0xff, 24);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		assert_int_equal(others[i][0], i & 0xff);
+		assert_int_equal(others[i][23], i & 0xff);
+	}
+	unforked_give(&u, first);
+	assert_ptr_equal(unforked_take(&u), first);
+	pid = fork();
+	if (pid == 0)
+		_exit((mincore(page_of(array), 1, &seen) == 0 || errno != ENOMEM) ||
+		      (mincore(page_of(array + 131071), 1, &seen) == 0 || errno != ENOMEM) ||
+		      (mincore(page_of(first), 1, &seen) == 0 || errno != ENOMEM));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	unforked_end(array, 131072);
+	unforked_clear(&u);
+}
+
+/* A process closes the hub's sockets to the others, and nothing else. */
+static void
+test_close_ends(void **state)
+{
+	struct children list = {0};
+	struct child *child[6];
+	int own = dup(0), status = -1;
+	pid_t pid;
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		struct child c = {.role = CHILD_SESSION,
+				  .pid = i + 1,
+				  .fd = fcntl(0, F_DUPFD, 60 + i + i / 3 * 900)};
+
+		assert_true(c.fd >= 0);
+		child[i] = children_add(&list, &c);
+		assert_non_null(child[i]);
+	}
+	/* Its number is somebody else's now. */
+	status = child[1]->fd;
+	children_hang_up(&list, child[1]);
+	assert_int_equal(child[1]->fd, -1);
+	assert_int_equal(dup2(0, status), status);
+	pid = fork();
+	if (pid == 0) {
+		int left[6] = {60, 62, 963, 964, 965, -1};
+
+		children_close_ends(&list);
+		for (int i = 0; left[i] >= 0; i++) {
+			if (fcntl(left[i], F_GETFD) >= 0)
+				_exit(1 + i);
+		}
+		_exit(fcntl(own, F_GETFD) < 0 || fcntl(status, F_GETFD) < 0 ? 99 : 0);
+	}
+	(void)close(status);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	children_clear(&list);
+	(void)close(own);
+}
+
 static void
 test_children(void **state)
 {
@@ -218,6 +313,7 @@ main(void)
 	    cmocka_unit_test(test_receipts_ranges), cmocka_unit_test(test_receipts_bounded),
 	    cmocka_unit_test(test_bufpool),         cmocka_unit_test(test_tags),
 	    cmocka_unit_test(test_refusals),        cmocka_unit_test(test_children),
+	    cmocka_unit_test(test_unforked),        cmocka_unit_test(test_close_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -343,6 +343,15 @@ read_verified(struct blob_backend *b, const struct id128 *id, uint32_t raw_lengt
 	return 0;
 }
 
+/* A scrub in another process may heal what is damaged by a file of its own: the one that is open is not read for ever. */
+static int
+checked(struct blob_backend *b, int rc)
+{
+	if (rc == CFS_ECORRUPT)
+		blob_idle(b);
+	return rc;
+}
+
 int
 blobfmt_read(struct blob_backend *b, const struct id128 *id, uint32_t raw_length, uint32_t offset,
 	     uint32_t length, const struct sha256 *hash, void *dst, struct cfs_err *err)
@@ -357,7 +366,7 @@ blobfmt_read(struct blob_backend *b, const struct id128 *id, uint32_t raw_length
 			       "bytes %" PRIu32 "+%" PRIu32 " of a blob of %" PRIu32, offset,
 			       length, raw_length);
 	if (hash != NULL && length == raw_length)
-		return read_verified(b, id, raw_length, hash, dst, err);
+		return checked(b, read_verified(b, id, raw_length, hash, dst, err));
 
 	span_set(&s, raw_length, offset, length, dst);
 	if (hash != NULL || s.before + s.behind > 0) {
@@ -374,5 +383,5 @@ blobfmt_read(struct blob_backend *b, const struct id128 *id, uint32_t raw_length
 		rc = span_read(b, id, raw_length, &s, false, err);
 	}
 	free(scratch);
-	return rc;
+	return checked(b, rc);
 }

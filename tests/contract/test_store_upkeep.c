@@ -9,6 +9,7 @@
 
 #include "base/io.h"
 #include "store/backup.h"
+#include "store/blobfmt.h"
 #include "store/gc.h"
 #include "store/impl.h"
 #include "store/layout.h"
@@ -285,6 +286,39 @@ a_backup_is_a_store_again(void **state)
 	st_check(t);
 }
 
+/* Whoever read a damaged blob has its file open; that of the healed one is another. */
+static void
+others_read_what_was_healed(void **state)
+{
+	struct storetest *t = *state;
+	struct id128 blob = st_blob(t, content(3), LEN);
+	static unsigned char stored[LEN * 2], raw[LEN];
+	char path[sizeof(t->path) + 64], hex[ID128_HEX_SIZE];
+	struct blob_backend *other;
+	uint64_t size;
+
+	assert_int_equal(blob_size(t->s->blobs, &blob, &size, NULL), 0);
+	assert_true(size <= sizeof(stored));
+	struct iovec iov = {.iov_base = stored, .iov_len = size};
+	assert_int_equal(blob_read(t->s->blobs, &blob, 0, &iov, 1, NULL), 0);
+	id128_hex(hex, &blob);
+	(void)snprintf(path, sizeof(path), "%s/" LAYOUT_BLOBS "/%.2s/%s", t->path, hex, hex);
+	int fd = io_open(path, O_WRONLY, 0);
+	unsigned char wrong = stored[5000] ^ 1;
+	assert_int_equal(pwrite(fd, &wrong, 1, 5000), 1);
+	fd_close(&fd);
+	assert_int_equal(blobfmt_read(t->s->blobs, &blob, LEN, 0, LEN, NULL, raw, NULL),
+			 CFS_ECORRUPT);
+	(void)snprintf(path, sizeof(path), "%s/" LAYOUT_BLOBS, t->path);
+	fd = io_open(path, O_RDONLY | O_DIRECTORY, 0);
+	assert_int_equal(blob_dir_open(fd, &other, NULL), 0);
+	fd_close(&fd);
+	assert_int_equal(blob_replace(other, &blob, &iov, 1, NULL), 0);
+	blob_close(other);
+	assert_int_equal(blobfmt_read(t->s->blobs, &blob, LEN, 0, LEN, NULL, raw, NULL), 0);
+	assert_memory_equal(raw, content(3), LEN);
+}
+
 /* Numbers given by the one are given by the other too: who has files of the one open must not write to the other's. */
 static void
 no_two_restores_are_the_same(void **state)
@@ -315,12 +349,12 @@ run(const char *name, CMFixtureFunction setup, bool lasting)
 	    TEST(scrub_names_what_is_damaged),         TEST(a_twin_heals),
 	    TEST(what_needs_no_guess_is_repaired),     TEST(gc_tells_what_is_due),
 	    TEST(nothing_goes_while_a_backup_is_made), TEST(a_backup_is_a_store_again),
-	    TEST(no_two_restores_are_the_same),
+	    TEST(no_two_restores_are_the_same),        TEST(others_read_what_was_healed),
 	};
 #undef TEST
 
 	/* Memory has no directory: those tests are the last. */
-	return _cmocka_run_group_tests(name, tests, ARRAY_SIZE(tests) - (lasting ? 0 : 3), NULL,
+	return _cmocka_run_group_tests(name, tests, ARRAY_SIZE(tests) - (lasting ? 0 : 4), NULL,
 				       NULL);
 }
 

@@ -29,3 +29,17 @@ setup() {
 	"$checker" -s "$seed" -n 3000 "$T/model" "$T/m"
 	run -0 admin fsck
 }
+
+@test "two mounts take turns, and each sees at once what the other did" {
+	mount_as alice "$T/m" -o subdir=alice
+	mount_as alice "$T/m2" -o subdir=alice
+	"$checker" -s "$seed" -n 400 "$T/model" "$T/m" "$T/m2"
+	run -0 admin fsck
+}
+
+@test "two mounts take turns, one without caches" {
+	mount_as alice "$T/m" -o subdir=alice
+	mount_as alice "$T/m2" -o subdir=alice,attr_timeout=0,entry_timeout=0
+	"$checker" -s "$seed" -n 200 "$T/model" "$T/m" "$T/m2"
+	run -0 admin fsck
+}

@@ -122,7 +122,7 @@ xattrs_agree(const struct side *model, const struct side *tried, unsigned path, 
 	return true;
 }
 
-static bool
+bool
 path_agrees(const struct side *model, const struct side *tried, unsigned path, bool quiet)
 {
 	const char *text = path_text(path), *what;

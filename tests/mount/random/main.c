@@ -16,6 +16,7 @@
 
 struct run {
 	const char *model, *tried; /* directories */
+	const char *second;        /* the same as tried, through another mount; or NULL */
 	unsigned long seed;
 	unsigned count, seconds;
 	const char *log, *commit, *note;
@@ -38,13 +39,12 @@ remove_tree(const char *dir)
 }
 
 static int
-enter(const char *top, unsigned number, char path[4096])
+open_dir(const char *top, unsigned number, char path[4096])
 {
-	int fd = -1;
+	int fd;
 
 	(void)snprintf(path, 4096, "%s/r%u", top, number);
-	if (mkdir(path, 0755) == 0)
-		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0) {
 		fprintf(stderr, "random: %s: %s\n", path, strerror(errno));
 		exit(2);
@@ -52,27 +52,20 @@ enter(const char *top, unsigned number, char path[4096])
 	return fd;
 }
 
+static int
+enter(const char *top, unsigned number, char path[4096])
+{
+	(void)snprintf(path, 4096, "%s/r%u", top, number);
+	(void)mkdir(path, 0755);
+	return open_dir(top, number, path);
+}
+
 /* Whether the handles that it needs are open (on both sides they are, or on none). */
 static bool
 is_possible(const struct side *s, const struct op *op)
 {
-	switch (op->kind) {
-	case OP_COPY:
-		return s->fds[op->slot] >= 0 && s->fds[op->source] >= 0;
-	case OP_CLOSE:
-	case OP_PWRITE:
-	case OP_WRITE:
-	case OP_PREAD:
-	case OP_FTRUNCATE:
-	case OP_FALLOCATE:
-	case OP_MAP_WRITE:
-	case OP_MAP_READ:
-	case OP_FSYNC:
-	case OP_FSTAT:
-		return s->fds[op->slot] >= 0;
-	default:
-		return true;
-	}
+	return !is_on_handle(op->kind) ||
+	       (s->fds[op->slot] >= 0 && (op->kind != OP_COPY || s->fds[op->source] >= 0));
 }
 
 static bool
@@ -95,35 +88,64 @@ results_agree(const struct op *op, const struct result *a, const struct result *
 	return false;
 }
 
+/* One operation on both sides; false: it went wrong. */
+static bool
+step(const struct run *r, struct side *model, struct side tried[2], const struct op *op, bool quiet)
+{
+	struct result x, y;
+	int k = 0;
+
+	if (!is_possible(model, op))
+		return true;
+	/* The mount first: what it cannot do (a copy between mounts) is not done to the model. */
+	if (r->second != NULL)
+		k = turn_act(tried, op, &y);
+	else
+		op_act(&tried[0], op, &y);
+	if (k < 0)
+		return true;
+	op_act(model, op, &x);
+	return results_agree(op, &x, &y, quiet) &&
+	       (r->second == NULL || turn_agrees(model, &tried[!k], op, quiet));
+}
+
+static bool
+all_agree(const struct run *r, const struct side *model, const struct side tried[2], bool quiet)
+{
+	return sides_agree(model, &tried[0], quiet) &&
+	       (r->second == NULL || sides_agree(model, &tried[1], quiet));
+}
+
 /* Runs a sequence on fresh folders: the number of the operation that went wrong, count for the end, or -1. */
 static long
 try_ops(struct run *r, const struct op *ops, unsigned count, unsigned check_every, bool quiet)
 {
-	struct side model = {0}, tried = {0};
-	char a[4096], b[4096];
+	struct side model = {0}, tried[2] = {0};
+	char a[4096], b[4096], c[4096];
 	long bad = -1;
 
 	model.dir = enter(r->model, r->tries, a);
-	tried.dir = enter(r->tried, r->tries++, b);
+	tried[0].dir = enter(r->tried, r->tries, b);
+	if (r->second != NULL)
+		tried[1].dir = open_dir(r->second, r->tries, c);
+	r->tries++;
 	memset(model.fds, -1, sizeof(model.fds));
-	memset(tried.fds, -1, sizeof(tried.fds));
+	memset(tried[0].fds, -1, sizeof(tried[0].fds));
+	memset(tried[1].fds, -1, sizeof(tried[1].fds));
 	for (unsigned i = 0; i < count && bad < 0; i++) {
-		struct result x, y;
-
-		if (!is_possible(&model, &ops[i]))
-			continue;
-		op_act(&model, &ops[i], &x);
-		op_act(&tried, &ops[i], &y);
-		if (!results_agree(&ops[i], &x, &y, quiet) ||
-		    (i % check_every == check_every - 1 && !sides_agree(&model, &tried, quiet)))
+		if (!step(r, &model, tried, &ops[i], quiet) ||
+		    (i % check_every == check_every - 1 && !all_agree(r, &model, tried, quiet)))
 			bad = (long)i;
 	}
 	side_close(&model);
-	side_close(&tried);
-	if (bad < 0 && !sides_agree(&model, &tried, quiet))
+	side_close(&tried[0]);
+	side_close(&tried[1]);
+	if (bad < 0 && !all_agree(r, &model, tried, quiet))
 		bad = (long)count;
 	close(model.dir);
-	close(tried.dir);
+	close(tried[0].dir);
+	if (r->second != NULL)
+		close(tried[1].dir);
 	remove_tree(a);
 	remove_tree(b);
 	return bad;
@@ -222,7 +244,8 @@ usage(void)
 	fprintf(
 	    stderr,
 	    "usage: random [-s SEED] [-n OPERATIONS] [-t SECONDS] [-l LOG -c COMMIT -o OPTIONS]"
-	    " MODEL MOUNT\n"
+	    " MODEL MOUNT [SECOND MOUNT OF THE SAME]\n"
+	    "With two mounts they take turns, and after each operation the other one is looked at.\n"
 	    "One seed, or with -t one after the other for that long. The log gets a row a run.\n");
 	return 2;
 }
@@ -252,11 +275,12 @@ main(int argc, char **argv)
 		else
 			return usage();
 	}
-	if (argc - optind != 2 || r.count == 0)
+	if (argc - optind < 2 || argc - optind > 3 || r.count == 0)
 		return usage();
 	umask(0);
 	r.model = argv[optind];
 	r.tried = argv[optind + 1];
+	r.second = argc - optind == 3 ? argv[optind + 2] : NULL;
 	r.zero_range = knows_zero_range(r.model);
 	first = r.seed;
 	do {

@@ -51,6 +51,27 @@ static const unsigned char weights[OP_KINDS] = {
     [OP_LISTXATTR] = 1,
 };
 
+bool
+is_on_handle(int kind)
+{
+	switch (kind) {
+	case OP_COPY:
+	case OP_CLOSE:
+	case OP_PWRITE:
+	case OP_WRITE:
+	case OP_PREAD:
+	case OP_FTRUNCATE:
+	case OP_FALLOCATE:
+	case OP_MAP_WRITE:
+	case OP_MAP_READ:
+	case OP_FSYNC:
+	case OP_FSTAT:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static enum op_kind
 draw_kind(uint64_t *state)
 {
@@ -125,6 +146,7 @@ op_draw(uint64_t *state, bool zero_range, struct op *out)
 	    .length = 1 + rnd(state) % 70000,
 	    .value = rnd(state),
 	};
+	out->turn = small >> 8;
 	/* Small files and small steps are where the edges are. */
 	if (small % 2 == 0) {
 		out->offset %= 5000;
@@ -170,7 +192,7 @@ static const char *const call_names[OP_KINDS] = {
 void
 op_print(unsigned number, const struct op *op)
 {
-	printf("%5u  %s", number, call_names[op->kind]);
+	printf("%5u %c %s", number, "ab"[op->turn % 2], call_names[op->kind]);
 	switch (op->kind) {
 	case OP_OPEN:
 		printf(" #%u %s flags 0%o", op->slot, path_text(op->path), (unsigned)op->flags);

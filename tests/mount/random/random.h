@@ -58,6 +58,7 @@ struct op {
 	unsigned slot, source; /* of SLOTS */
 	int flags;             /* of the call */
 	uint32_t offset, length, value;
+	unsigned turn; /* of two mounts, which one (its lowest bit) */
 };
 
 /* One side, while it runs. */
@@ -84,6 +85,8 @@ void op_print(unsigned number, const struct op *op);
 /* Relative path, NUL-terminated; valid for ever. */
 const char *path_text(unsigned path);
 const char *xattr_name(unsigned value);
+/* Whether the operation is one on an open slot. */
+bool is_on_handle(int kind);
 
 /* ---- act.c ---- */
 
@@ -94,11 +97,20 @@ void side_close(struct side *s);
 
 /* Whether both sides hold the same below every path; prints the first difference unless quiet. */
 bool sides_agree(const struct side *model, const struct side *tried, bool quiet);
+/* The same for one path. */
+bool path_agrees(const struct side *model, const struct side *tried, unsigned path, bool quiet);
 /* Whether two attributes of one path (or handle) agree; *what_out says what does not. */
 struct stat;
 bool stats_agree(const struct stat *a, const struct stat *b, const char **what_out);
 uint64_t digest_of(uint64_t start, const void *p, size_t n);
 /* As a result: fails with errno, or the digest of what must be the same. */
 void result_stat(struct result *out, int rc, const struct stat *st);
+
+/* ---- turns.c ---- */
+
+/* Does it on one of two mounts, and has it told to everybody: which one, or -1: the handles are on different ones. */
+int turn_act(struct side tried[2], const struct op *op, struct result *out);
+/* Whether the other mount sees at once what was done; prints the first difference unless quiet. */
+bool turn_agrees(struct side *model, struct side *other, const struct op *op, bool quiet);
 
 #endif

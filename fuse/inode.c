@@ -40,7 +40,7 @@ note_locked(struct inode *i, const struct cfs_attr *a, uint64_t asked_ns)
 	}
 	if (i->file != NULL && i->attr_ns != 0 && i->attr.version != a->version) {
 		/* Changed by somebody else: what was read ahead is old. */
-		cfs_file_truncate(i->file, a->size, NULL);
+		cfs_file_changed(i->file, a->size);
 	}
 	i->attr = *a;
 	i->attr_ns = asked_ns;

@@ -26,5 +26,7 @@ void cfs_invalid_done(struct cfs *c, const struct cfs_invalid *what);
 
 /* cfs_promise_check() for what cfs_file_flush() answered. */
 void cfs_file_promise_check(struct cfs_file *f, struct cfs_attr *a);
+/* Tells the file that somebody else changed the inode, which has that size now. What this client wrote stays. */
+void cfs_file_changed(struct cfs_file *f, uint64_t size);
 
 #endif

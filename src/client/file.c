@@ -148,6 +148,22 @@ cfs_file_truncate(struct cfs_file *f, uint64_t size, struct cfs_err *err)
 }
 
 void
+cfs_file_changed(struct cfs_file *f, uint64_t size)
+{
+	struct cfs *c = f->c;
+
+	pthread_mutex_lock(&f->write_lock);
+	pthread_mutex_lock(&c->lock);
+	/* A program may be writing at this very moment: its bytes are not behind anybody's cut. */
+	if (f->gather_len == 0 && f->writes == 0)
+		f->size = size;
+	f->has_attr = false;
+	file_drop_segments(f);
+	pthread_mutex_unlock(&c->lock);
+	pthread_mutex_unlock(&f->write_lock);
+}
+
+void
 files_forget_attr(struct cfs *c, struct cfs_ref ref)
 {
 	pthread_mutex_lock(&c->lock);

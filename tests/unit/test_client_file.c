@@ -305,6 +305,63 @@ survives_cuts(void **state)
 	free(p);
 }
 
+/* A mount hears of a change while a program writes: what was written is not cut off. */
+static void
+keeps_what_was_written(void **state)
+{
+	struct cfs *c = client_start(*state, 'a', NULL);
+	struct cfs_err err = CFS_ERR_INIT;
+	unsigned char *p = make_bytes(64 * KIB, 7);
+	struct cfs_attr attr;
+	struct cfs_file *f = create_file(c, "f", &attr);
+
+	write_at(f, p, 1000, 0);
+	cfs_file_changed(f, 10);
+	assert_int_equal(cfs_file_size(f), 1000);
+	expect_at(f, p, 1000, 0);
+	assert_int_equal(cfs_file_flush(f, &attr, &err), 0);
+	assert_int_equal(attr.size, 1000);
+	expect_at(f, p, 1000, 0);
+	cfs_file_changed(f, 10);
+	assert_int_equal(cfs_file_size(f), 10);
+	assert_int_equal(cfs_file_close(f, &err), 0);
+	free(p);
+	cfs_close(c);
+}
+
+/* A link that goes changes the number of links of a file that its name alone does not tell. */
+static void
+counts_links_after_writing(void **state)
+{
+	struct cfs *c = client_start(*state, 'a', NULL);
+	const struct cfs_identity *who = cfs_whoami(c);
+	const struct cfs_ref home = {.ino = who->home, .gen = who->gen};
+	struct cfs_err err = CFS_ERR_INIT;
+	struct cfs_attr attr;
+	struct cfs_file *f = create_file(c, "f", &attr);
+
+	write_at(f, "one", 3, 0);
+	assert_int_equal(cfs_file_flush(f, &attr, &err), 0);
+	assert_int_equal(attr.nlink, 1);
+	assert_int_equal(cfs_link(c, attr.ref, home, "g", CFS_VISIBLE, NULL, &err), 0);
+	assert_int_equal(cfs_file_flush(f, &attr, &err), 0);
+	assert_int_equal(attr.nlink, 2);
+	write_at(f, "two", 3, 0);
+	assert_int_equal(cfs_file_flush(f, &attr, &err), 0);
+	assert_int_equal(cfs_unlink(c, home, "f", false, CFS_VISIBLE, &err), 0);
+	assert_int_equal(cfs_file_flush(f, &attr, &err), 0);
+	assert_int_equal(attr.nlink, 1);
+	write_at(f, "six", 3, 0);
+	assert_int_equal(cfs_file_flush(f, &attr, &err), 0);
+	/* Renamed over by another file. */
+	assert_int_equal(cfs_file_close(create_file(c, "h", &attr), &err), 0);
+	assert_int_equal(cfs_rename(c, home, "h", home, "g", false, false, CFS_VISIBLE, &err), 0);
+	assert_int_equal(cfs_file_flush(f, &attr, &err), 0);
+	assert_int_equal(attr.nlink, 0);
+	assert_int_equal(cfs_file_close(f, &err), 0);
+	cfs_close(c);
+}
+
 int
 main(void)
 {
@@ -316,6 +373,10 @@ main(void)
 	    cmocka_unit_test_setup_teardown(tells_errors_once, clienttest_setup,
 					    clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(many_readers, clienttest_setup, clienttest_teardown),
+	    cmocka_unit_test_setup_teardown(keeps_what_was_written, clienttest_setup,
+					    clienttest_teardown),
+	    cmocka_unit_test_setup_teardown(counts_links_after_writing, clienttest_setup,
+					    clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(survives_cuts, clienttest_setup, clienttest_teardown),
 	};
 

@@ -114,7 +114,7 @@ hub_change_key(struct hub *h, const struct child *asker, uint32_t what)
 int
 hub_services_start(struct hub *h, struct cfs_err *err)
 {
-	for (int role = CHILD_KEEPER; role < CHILD_ROLES; role++) {
+	for (enum child_role role = CHILD_KEEPER; role < CHILD_ROLES; role++) {
 		int rc = 0;
 
 		if (is_wanted(h, role) && !find_service(h, role))
@@ -165,7 +165,7 @@ hub_services_renew(struct hub *h)
 {
 	struct cfs_err err = CFS_ERR_INIT;
 
-	for (int role = CHILD_KEEPER; role < CHILD_ROLES; role++) {
+	for (enum child_role role = CHILD_KEEPER; role < CHILD_ROLES; role++) {
 		struct child *c = find_service(h, role);
 
 		/* These two read none, and somebody is always signing in. */
@@ -188,7 +188,7 @@ hub_services_end(struct hub *h)
 		if (!child_is_service(c->role))
 			return;
 	}
-	for (int role = CHILD_KEEPER; role < CHILD_ROLES; role++) {
+	for (enum child_role role = CHILD_KEEPER; role < CHILD_ROLES; role++) {
 		c = find_service(h, role);
 		if (c)
 			children_hang_up(&h->children, c);

@@ -94,7 +94,7 @@ shake(struct world *w, const struct sha256 *expected, int *client_rc, int *serve
 static void
 test_the_key_may_be_elsewhere(void **state)
 {
-	struct world w = {NULL};
+	struct world w = {.device_key = NULL};
 	struct sha256 expected, device, shown;
 	int client_rc, server_rc;
 
@@ -113,7 +113,7 @@ test_the_key_may_be_elsewhere(void **state)
 static void
 test_no_signature_no_connection(void **state)
 {
-	struct world w = {NULL};
+	struct world w = {.device_key = NULL};
 	int client_rc, server_rc;
 
 	(void)state;
@@ -128,7 +128,7 @@ test_no_signature_no_connection(void **state)
 static void
 test_nothing_else_is_signed(void **state)
 {
-	struct world w = {NULL};
+	struct world w = {.device_key = NULL};
 	unsigned char text[64 + 34 + 32], sig[KEY_SIGNATURE_MAX];
 
 	(void)state;

@@ -23,7 +23,7 @@ suite_on_cfs(void)
 	return suite.cfs;
 }
 
-static void
+__attribute__((format(printf, 3, 4))) static void
 say(const char *file, int line, const char *format, ...)
 {
 	const char *slash = strrchr(file, '/');

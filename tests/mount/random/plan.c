@@ -136,7 +136,7 @@ op_draw(uint64_t *state, bool zero_range, struct op *out)
 	uint32_t small = rnd(state);
 
 	*out = (struct op){
-	    .kind = kind,
+	    .kind = (int)kind,
 	    .path = rnd(state) % PATHS,
 	    .to = rnd(state) % PATHS,
 	    .slot = rnd(state) % SLOTS,

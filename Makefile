@@ -136,8 +136,8 @@ $(B)/tests/record.so: $(wildcard tests/fault/record/*.[ch]) tests/fault/crash/lo
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) -D_GNU_SOURCE -std=c11 -g -O2 -fPIC -pthread $(WARN) -shared -Wl,-z,now -o $@ $(filter %.c,$^)
 $(FUZZERS): LDFLAGS_ALL += -fsanitize=fuzzer
-$(FUZZERS): $(B)/tests/%: $(B)/tests/%.o $(call archives,testlib cli $(MODULES))
-	$(call link,cmocka readline $(SERVER_PKGS))
+$(FUZZERS): $(B)/tests/%: $(B)/tests/%.o $(call archives,testlib cli show $(MODULES))
+	$(call link,cmocka readline ncursesw $(SERVER_PKGS))
 
 # ---- objects and archives
 

@@ -34,6 +34,7 @@ struct inode {
 	uint64_t searched_ns, search_from_ns; /* of a directory, see lookup_by_listing() */
 
 	atomic_bool held;     /* without a name: the server was told that it is open */
+	atomic_bool past;     /* found in .versions: not to be written while it has no other name */
 	atomic_bool gone;     /* a directory that the server knows no more; was told once */
 	atomic_uint changing; /* own changes under way */
 	atomic_bool dirty;    /* written, and perhaps not at the server yet */

@@ -188,6 +188,18 @@ reply_dir(fuse_req_t req, fuse_ino_t id)
 	}
 }
 
+/* The kernel asks for its attributes by number alone, too. */
+static void
+note_past(struct mount *m, fuse_ino_t id)
+{
+	struct inode *i = inode_get(&m->inodes, id);
+
+	if (i != NULL) {
+		atomic_store(&i->past, true);
+	}
+	inode_put(&m->inodes, i);
+}
+
 static void
 reply_version(fuse_req_t req, const struct cfs_attr *a)
 {
@@ -201,6 +213,7 @@ reply_version(fuse_req_t req, const struct cfs_attr *a)
 	/* It may be given up or restored at any time, and cannot be written. */
 	e.entry_timeout = 0;
 	e.attr.st_mode &= ~(mode_t)0222;
+	note_past(m, e.ino);
 	if (fuse_reply_entry(req, &e) == -ENOENT) {
 		inode_forget(&m->inodes, e.ino, 1);
 	}

@@ -172,6 +172,7 @@ cfs_copy_range(struct cfs *c, struct cfs_ref src, uint64_t src_offset, uint64_t 
 		rc = files_send(c, dst, err);
 	if (rc == 0)
 		rc = run_change(c, OP_COPY, &req, CFS_VISIBLE, &rep, err);
+	files_forget_attr(c, dst);
 	if (rc == 0 && copied_out != NULL)
 		*copied_out = rep.copied;
 	return rc;

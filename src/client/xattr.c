@@ -6,6 +6,7 @@
 
 #include "client/attr.h"
 #include "client/call.h"
+#include "client/file.h"
 
 static int
 get(struct cfs *c, unsigned op, const void *req, void *buf, size_t *len, struct cfs_err *err)
@@ -58,6 +59,7 @@ cfs_setxattr(struct cfs *c, struct cfs_ref ref, const char *name, const void *va
 	if (rc == 0)
 		rc = call_run(k, NULL, err);
 	call_free(k);
+	files_forget_attr(c, ref);
 	return rc;
 }
 
@@ -66,5 +68,8 @@ cfs_removexattr(struct cfs *c, struct cfs_ref ref, const char *name, struct cfs_
 {
 	struct m_removexattr_req req = {.ino = ref.ino, .gen = ref.gen, .name = str_from(name)};
 
-	return call_simple(c, OP_REMOVEXATTR, &req, NULL, err);
+	int rc = call_simple(c, OP_REMOVEXATTR, &req, NULL, err);
+
+	files_forget_attr(c, ref);
+	return rc;
 }

@@ -329,6 +329,38 @@ keeps_what_was_written(void **state)
 	cfs_close(c);
 }
 
+/* What an earlier write answered is not told on after another kind of change. */
+static void
+tells_new_times(void **state)
+{
+	struct cfs *c = client_start(*state, 'a', NULL);
+	struct cfs_err err = CFS_ERR_INIT;
+	struct cfs_attr attr;
+	struct cfs_file *f = create_file(c, "f", &attr);
+	int64_t ctime;
+
+	write_at(f, "one", 3, 0);
+	assert_int_equal(cfs_file_flush(f, &attr, &err), 0);
+	ctime = attr.ctime_ns;
+	assert_int_equal(cfs_setxattr(c, attr.ref, "user.a", "1", 1, false, false, &err), 0);
+	assert_int_equal(cfs_file_flush(f, &attr, &err), 0);
+	assert_true(attr.ctime_ns > ctime);
+	ctime = attr.ctime_ns;
+	write_at(f, "two", 3, 0);
+	assert_int_equal(cfs_file_flush(f, &attr, &err), 0);
+	assert_int_equal(cfs_removexattr(c, attr.ref, "user.a", &err), 0);
+	ctime = attr.ctime_ns;
+	assert_int_equal(cfs_file_flush(f, &attr, &err), 0);
+	assert_true(attr.ctime_ns > ctime);
+	write_at(f, "six", 3, 0);
+	assert_int_equal(cfs_file_flush(f, &attr, &err), 0);
+	assert_int_equal(cfs_copy_range(c, attr.ref, 0, 3, attr.ref, 3, NULL, &err), 0);
+	assert_int_equal(cfs_file_flush(f, &attr, &err), 0);
+	assert_int_equal(attr.size, 6);
+	assert_int_equal(cfs_file_close(f, &err), 0);
+	cfs_close(c);
+}
+
 /* A link that goes changes the number of links of a file that its name alone does not tell. */
 static void
 counts_links_after_writing(void **state)
@@ -375,6 +407,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(many_readers, clienttest_setup, clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(keeps_what_was_written, clienttest_setup,
 					    clienttest_teardown),
+	    cmocka_unit_test_setup_teardown(tells_new_times, clienttest_setup, clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(counts_links_after_writing, clienttest_setup,
 					    clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(survives_cuts, clienttest_setup, clienttest_teardown),

@@ -154,7 +154,7 @@ define archive_rule
 $(B)/lib/lib$1.a: $(call objects,$1) $(B)/lib/$1.stamp
 	$(if $(V),,@echo '  AR      $$@')
 	$(Q)rm -f $$@ && $(AR) rcsD $$@ $$(filter %.o,$$^)
-$(B)/lib/$1.stamp: CONTENT = $(call objects,$1)
+$(B)/lib/$1.stamp: CONTENT = $(src_$1)
 endef
 $(foreach m,$(LIBRARIES),$(eval $(call archive_rule,$m)))
 

@@ -9,14 +9,15 @@
  * The keeper's step: each kind of work in small transactions of its own, so that nobody waits long for the write mutex.
  */
 
-#define BATCH      64u
-#define DAY_NS     (24 * 3600 * NS_PER_S)
-#define ANSWER_NS  DAY_NS            /* DESIGN 5 */
-#define STREAM_NS  (30 * DAY_NS)     /* a mount may be idle for long */
-#define INVITE_NS  (7 * DAY_NS)      /* after it ended: "expired" is told, not "unknown" */
-#define PARTIAL_NS (3600 * NS_PER_S) /* DESIGN 8: all bytes within an hour */
-#define BLOB_HURRY_NS                                                                              \
-	(600 * NS_PER_S) /* blobs that were in use lately go at once when space is short */
+#define BATCH           64u
+#define DAY_NS          (24 * 3600 * NS_PER_S)
+#define ANSWER_NS       DAY_NS            /* DESIGN 5 */
+#define STREAM_NS       (30 * DAY_NS)     /* a mount may be idle for long */
+#define INVITE_NS       (7 * DAY_NS)      /* after it ended: "expired" is told, not "unknown" */
+#define PARTIAL_NS      (3600 * NS_PER_S) /* DESIGN 8: all bytes within an hour */
+/* When space is short, what was in use lately goes at once, and what was sent and not named a few seconds later. */
+#define BLOB_HURRY_NS   (600 * NS_PER_S)
+#define UPLOAD_HURRY_NS (DAY_NS - 10 * NS_PER_S)
 #define LOG_RESET_BYTES (64u * 1024 * 1024)
 
 /* One kind of work: does at most BATCH units inside the open transaction. *count_out BATCH: there may be more. */
@@ -200,13 +201,21 @@ doom_blobs(struct store *s, unsigned *count_out, struct cfs_err *err)
 {
 	static const struct db_sql find = {"SELECT id FROM blob WHERE refs = 0 AND state <> 2"
 					   " AND idle_until < ?1 ORDER BY idle_until LIMIT 64"};
+	static const struct db_sql find_sent = {
+	    "SELECT id FROM blob WHERE refs = 0 AND state = 1"
+	    " AND idle_until < ?1 ORDER BY idle_until LIMIT 64"};
 	static const struct db_sql disown = {"DELETE FROM blob_owner WHERE blob = ?1"
 					     " AND sha = (SELECT sha FROM blob WHERE id = ?1)"};
 	static const struct db_sql doom = {
 	    "UPDATE blob SET state = 2, idle_until = 0 WHERE id = ?1 AND refs = 0"};
-	int64_t before = store_now(s) + (space_is_short(s) ? BLOB_HURRY_NS : 0);
+	bool hurry = space_is_short(s);
+	int64_t now = store_now(s);
 	struct doomed d;
-	int rc = find_doomed(s, &find, before, &d, err);
+	int rc = find_doomed(s, &find, now + (hurry ? BLOB_HURRY_NS : 0), &d, err);
+
+	/* A client that names one of these after all sends it again (CFS_EBLOBGONE). */
+	if (rc == 0 && hurry && d.count == 0)
+		rc = find_doomed(s, &find_sent, now + UPLOAD_HURRY_NS, &d, err);
 
 	if (rc == 0)
 		rc = run_each(s, &disown, &d, err);

@@ -112,7 +112,7 @@ setup() {
 		want {%}
 		send "\003"
 		want {interrupted.*~ !> $}
-		type "!echo begun; sleep 100"
+		type "!trap 'exit 130' INT; echo begun; while :; do sleep 0.1; done"
 		want {begun\r\n}
 		send "\003"
 		want {~ !> $}

@@ -315,6 +315,10 @@ tell_where(struct shell *sh, const struct shell_item *item, const char *name)
 bool
 shell_run(struct shell *sh, const struct shell_item *items, const char *name)
 {
+	/* Ctrl-C came behind the line and before its command: that is said, as if the command had begun. */
+	if (items != NULL && interrupt_pending() != 0) {
+		cli_error(sh->cli, NULL, NULL, CFS_ECANCELED, err_text(CFS_ECANCELED));
+	}
 	for (; items != NULL && !ends(sh); items = items->next) {
 		if (items->background) {
 			run_background(sh, items);

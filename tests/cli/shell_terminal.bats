@@ -116,7 +116,7 @@ setup() {
 		want {begun\r\n}
 		send "\003"
 		want {~ !> $}
-		type "ls | sh -c 'echo begun; sleep 100'"
+		type "ls | sh -c 'trap \"exit 130\" INT; echo begun; while :; do sleep 0.1; done'"
 		want {begun\r\n}
 		send "\003"
 		want {~ !> $}

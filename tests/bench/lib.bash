@@ -9,13 +9,16 @@ have() { command -v "$1" >/dev/null 2>&1; }
 
 failures=0
 daemons=() # process ids of what still runs, in the order of their start
-tmp='' raw=''
+tmp='' trees='' raw=''
 
 setup() {
 	tmp=$(mktemp -d "${TMPDIR:-/tmp}/cfs-bench.XXXXXX") || exit 1
 	trap cleanup EXIT
 	trap 'exit 130' INT TERM HUP
 	raw=$tmp/values.tsv
+	# Trees that clients fetch go into memory where there is some: ext4 passes over inodes that were deleted in the last
+	# minutes, and whoever comes after a deletion would pay for that with seconds.
+	trees=$(mktemp -d /dev/shm/cfs-bench.XXXXXX 2>/dev/null) || { trees=$tmp/trees && mkdir "$trees"; }
 	in=$tmp/in out=$tmp/out srv=$tmp/srv mnt=$tmp/mnt log=$tmp/log
 	mkdir "$in" "$out" "$srv" "$mnt" "$log" "$tmp/empty" "$tmp/home"
 	printf 'rtt\tsection\trow\tunit\tpeer\tround\tvalue\n' >"$raw"
@@ -86,7 +89,7 @@ cleanup() {
 	)
 	while ((${#daemons[@]} > 0)); do end_process "${daemons[-1]}"; done
 	if [[ -n ${made_run_sshd:-} ]]; then rmdir /run/sshd 2>/dev/null; fi
-	if [[ -n $keep ]]; then say "kept: $tmp"; else rm -rf --one-file-system "${tmp:?}"; fi
+	if [[ -n $keep ]]; then say "kept: $tmp $trees"; else rm -rf --one-file-system "${tmp:?}" "$trees"; fi
 }
 
 # ---- the line: each server's port, or that of a proxy before it -----------------------------

@@ -42,9 +42,7 @@ work_tree() { # ROUND
 			tree_one "$p" "$1" || failed "${title[$p]}: the tree"
 			"${p}_forget" tree
 		fi
-		# Not removed before the end: ext4 passes over inodes that were deleted in the last minute, and whoever comes
-		# next would pay for that with seconds.
-		[ ! -e "$out/tree" ] || mv "$out/tree" "$out/tree.$1.$p"
+		rm -rf "${trees:?}/tree"
 	done
 }
 
@@ -55,9 +53,9 @@ tree_one() { # PEER ROUND
 		"$1_puttree" "$in/tree" tree || return 1
 		record "$s" 'put -r' s "$t" "$2" "$(seconds "$wall_us")"
 		quiet
-		"$1_gettree" tree "$out/tree" || return 1
+		"$1_gettree" tree "$trees/tree" || return 1
 		record "$s" 'get -r' s "$t" "$2" "$(seconds "$wall_us")"
-		diff -r "$in/tree" "$out/tree" >&2 || return 1
+		diff -r "$in/tree" "$trees/tree" >&2 || return 1
 	fi
 	can "$1" lstree || return 0
 	"$1_lstree" tree || return 1
@@ -132,13 +130,13 @@ mtree_one() { # PEER ROUND
 	metered -- find "$at/tree" -printf '%s\n' || return 1
 	record "$s" 'find with sizes, cold' s "$t" "$2" "$(seconds "$wall_us")"
 	mount_fresh "$1" || return 1
-	metered -- tar -cf "$out/tree.tar" -C "$at" tree || return 1
+	metered -- tar -cf "$trees/tree.tar" -C "$at" tree || return 1
 	record "$s" 'tar, cold' s "$t" "$2" "$(seconds "$wall_us")"
 	mount_fresh "$1" || return 1
 	metered -- rm -rf "$at/tree" || return 1
 	record "$s" 'rm -rf, cold' s "$t" "$2" "$(seconds "$wall_us")"
-	tar -xf "$out/tree.tar" -C "$out" && diff -r "$in/tree" "$out/tree" >&2 || return 1
-	rm -rf "$out/tree" "$out/tree.tar"
+	tar -xf "$trees/tree.tar" -C "$trees" && diff -r "$in/tree" "$trees/tree" >&2 || return 1
+	rm -rf "$trees/tree" "$trees/tree.tar"
 }
 
 work_lat() { for_each_mount lat_one latency "$1"; }

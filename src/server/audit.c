@@ -163,6 +163,7 @@ static int
 write_batch(struct audit *a, bool *more_out, struct cfs_err *err)
 {
 	const struct cred all = {.admin = true};
+	const struct event_want everything = {0};
 	uint64_t upto;
 	int rc;
 
@@ -171,12 +172,12 @@ write_batch(struct audit *a, bool *more_out, struct cfs_err *err)
 	*more_out = false;
 	rc = add_gap(a, err);
 	if (rc == 0)
-		rc =
-		    events_list(a->store, &all, a->last, BATCH_EVENTS, 0, add_event, a, &upto, err);
-	if (rc == 0 && a->lines.len > 0)
+		rc = events_list(a->store, &all, a->last, BATCH_EVENTS, &everything, add_event, a,
+				 &upto, err);
+	if (rc >= 0 && a->lines.len > 0)
 		rc = audit_file_append(&a->file, a->lines.data, a->lines.len, a->last, err);
-	*more_out = rc == 0 && a->lines.len > 0;
-	return rc;
+	*more_out = rc >= 0 && a->lines.len > 0;
+	return rc < 0 ? rc : 0;
 }
 
 /* Everything there is. false: it did not work, and is to be tried again. */

@@ -42,12 +42,12 @@ handle_EVENTS(struct session *s, struct call *c, struct cfs_err *err)
 	const struct m_events_req *req = &c->req->events_req;
 	struct m_events_rep *rep = &c->rep->events_rep;
 	struct event_list l = {.out = &s->scratch};
+	/* Filter 2 is a part of 1. */
+	const struct event_want want = {.filter = req->filter};
 	unsigned max = req->max < EVENTS_MAX ? req->max : EVENTS_MAX;
 	int rc;
 
-	/* Filter 2 is a part of 1. */
-	rc = events_list(s->store, &s->cred, req->since, max, req->filter, add_event, &l,
-			 &rep->last, err);
+	rc = events_list(s->store, &s->cred, req->since, max, &want, add_event, &l, &rep->last, err);
 	if (rc < 0)
 		return rc;
 	if (l.events.len > EVENTS_BYTES_MAX)

@@ -167,6 +167,7 @@ struct watch {
 	uint32_t kinds;    /* bits, 0 all */
 	struct list paths; /* of m_path, in paths_bytes */
 	struct buf paths_bytes;
+	struct buf dirs; /* uint64_t: events_dir() of each path */
 	struct buf list; /* of the push being made */
 	uint64_t told;   /* where the last push ended */
 	uint64_t cursor; /* read up to here */

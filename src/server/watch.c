@@ -43,6 +43,7 @@ watch_fini(struct session *s)
 {
 	watch_end(s);
 	buf_fini(&s->watch.paths_bytes);
+	buf_fini(&s->watch.dirs);
 	buf_fini(&s->watch.list);
 }
 
@@ -67,6 +68,26 @@ listen_to_bell(struct session *s, struct cfs_err *err)
 	return 0;
 }
 
+static int
+keep_paths(struct watch *w, struct list paths, struct cfs_err *err)
+{
+	struct m_path dir;
+	uint64_t hash;
+
+	buf_clear(&w->paths_bytes);
+	buf_clear(&w->dirs);
+	if (buf_append(&w->paths_bytes, paths.p, paths.len))
+		return err_code(err, CFS_ENOMEM);
+	w->paths = paths;
+	w->paths.p = w->paths_bytes.data;
+	while (list_next(&paths, &dir)) {
+		hash = events_dir((struct bytes_view){dir.path.p, dir.path.len});
+		if (buf_append(&w->dirs, &hash, sizeof(hash)))
+			return err_code(err, CFS_ENOMEM);
+	}
+	return 0;
+}
+
 int
 watch_begin(struct session *s, const struct m_subscribe_req *req, uint64_t *since_out,
 	    uint64_t *newest_out, struct cfs_err *err)
@@ -74,16 +95,13 @@ watch_begin(struct session *s, const struct m_subscribe_req *req, uint64_t *sinc
 	struct watch *w = &s->watch;
 	int rc;
 
-	buf_clear(&w->paths_bytes);
-	if (buf_append(&w->paths_bytes, req->paths.p, req->paths.len))
-		return err_code(err, CFS_ENOMEM);
-	rc = listen_to_bell(s, err);
+	rc = keep_paths(w, req->paths, err);
+	if (rc == 0)
+		rc = listen_to_bell(s, err);
 	if (rc == 0)
 		rc = events_newest(s->store, newest_out, err);
 	if (rc)
 		return rc;
-	w->paths = req->paths;
-	w->paths.p = w->paths_bytes.data;
 	w->filter = req->filter;
 	w->kinds = req->kinds;
 	*since_out = req->since == UINT64_MAX ? *newest_out : req->since;
@@ -242,17 +260,21 @@ static int
 push_events(struct session *s, struct cfs_err *err)
 {
 	struct watch *w = &s->watch;
+	const struct event_want want = {w->filter, w->kinds, (const uint64_t *)w->dirs.data,
+					w->paths.count};
 	struct collector c = {.s = s};
 	uint64_t before = w->cursor;
 	int rc;
 
 	buf_clear(&w->list);
-	rc = events_list(s->store, &s->cred, before, PUSH_EVENTS, w->filter, collect, &c,
-			 &w->cursor, err);
-	if (rc == 0 && c.status)
+	rc = events_list(s->store, &s->cred, before, PUSH_EVENTS, &want, collect, &c, &w->cursor,
+			 err);
+	if (rc >= 0 && c.status)
 		rc = err_code(err, c.status);
-	if (rc == 0)
+	if (rc == 1) {
+		s->db_idle = false;
 		rc = push_overflow(s, before, err);
+	}
 	if (rc)
 		return rc;
 	w->behind = c.looked_at == PUSH_EVENTS || c.notices.len > PUSH_BYTES;
@@ -276,7 +298,6 @@ watch_run(struct session *s)
 			log_error("%s: events: %s", s->args->peer.address, err.text);
 			session_end(s, err.code);
 		}
-		s->db_idle = false;
 		took = now_mono_ns() - now;
 		now += took;
 		w->rest_until = w->behind ? 0 : now + min_u64(took * REST_FACTOR, REST_MAX_NS);

@@ -211,7 +211,12 @@ events_add(struct store *s, const struct event *e, struct cfs_err *err)
 	db_bind_u64(st, 17, id);
 	bind_text(st, 18, e->target, PATH_MAX_BYTES);
 	rc = db_run(st, err);
-	return rc < 0 ? rc : 0;
+	if (rc < 0)
+		return rc;
+	struct event numbered = *e;
+	numbered.id = id;
+	brief_write(s->shared->briefs, &numbered);
+	return 0;
 }
 
 int
@@ -267,20 +272,20 @@ static const struct db_sql *
 pick_list(const struct cred *cred, unsigned filter)
 {
 	static const struct db_sql all_sql = {"SELECT " EVENT_COLUMNS
-					      " FROM event WHERE id > ?1 AND ?3 = ?3"
-					      " ORDER BY id LIMIT ?2"};
+					      " FROM event WHERE id > ?1 AND id <= ?4"
+					      " AND ?3 = ?3 ORDER BY id LIMIT ?2"};
 	static const struct db_sql own_sql = {
-	    "SELECT " EVENT_COLUMNS " FROM event WHERE id > ?1 AND (owner = ?3 OR person = ?3)"
-	    " ORDER BY id LIMIT ?2"};
+	    "SELECT " EVENT_COLUMNS " FROM event WHERE id > ?1 AND id <= ?4"
+	    " AND (owner = ?3 OR person = ?3) ORDER BY id LIMIT ?2"};
 	static const struct db_sql visible_sql = {
-	    "SELECT " EVENT_COLUMNS " FROM event WHERE id > ?1"
+	    "SELECT " EVENT_COLUMNS " FROM event WHERE id > ?1 AND id <= ?4"
 	    " AND (owner = ?3 OR person = ?3 OR kind = 2) ORDER BY id LIMIT ?2"};
 	static const struct db_sql mine_sql = {
 	    "SELECT " EVENT_COLUMNS " FROM event WHERE kind = 1 AND owner = ?3 AND id > ?1"
-	    " AND person <> ?3 ORDER BY id LIMIT ?2"};
+	    " AND id <= ?4 AND person <> ?3 ORDER BY id LIMIT ?2"};
 	static const struct db_sql unseen_sql = {
 	    "SELECT " EVENT_COLUMNS " FROM event WHERE kind = 1 AND owner = ?3 AND id > ?1"
-	    " AND person <> ?3 AND seen = 0 ORDER BY id LIMIT ?2"};
+	    " AND id <= ?4 AND person <> ?3 AND seen = 0 ORDER BY id LIMIT ?2"};
 
 	if ((filter & EVENTS_UNSEEN) != 0)
 		return &unseen_sql;
@@ -300,42 +305,70 @@ hide_places(const struct cred *cred, struct event *e)
 	e->device = e->peer = (struct bytes_view){0};
 }
 
-int
-events_list(struct store *s, const struct cred *cred, uint64_t since, unsigned max, unsigned filter,
-	    int (*each)(void *arg, const struct event *e), void *arg, uint64_t *last_out,
-	    struct cfs_err *err)
-{
-	struct db_stmt *st;
-	struct event e;
-	uint64_t newest = since;
-	unsigned count = 0;
-	bool began, ended = false;
-	int rc = store_read_begin(s, &began, err);
+struct listing {
+	struct store *s;
+	const struct cred *cred;
+	unsigned filter, left; /* so many may still be given */
+	int (*each)(void *arg, const struct event *e);
+	void *arg;
+	uint64_t last; /* that was given */
+	bool ended;    /* by each(), or all that were asked for are given */
+};
 
-	*last_out = since;
-	if (rc == 0)
-		rc = events_newest(s, &newest, err);
-	if (rc != 0)
-		goto out;
-	st = db_use(s->db, pick_list(cred, filter), err);
-	db_bind_u64(st, 1, min_u64(since, INT64_MAX));
-	db_bind_u64(st, 2, max);
-	db_bind_u64(st, 3, cred->user);
-	while (!ended && (rc = db_step(st, err)) == 1) {
+/* Those after since, up to upto. */
+static int
+list_range(struct listing *l, uint64_t since, uint64_t upto, struct cfs_err *err)
+{
+	struct db_stmt *st = db_use(l->s->db, pick_list(l->cred, l->filter), err);
+	struct event e;
+	int rc;
+
+	db_bind_u64(st, 1, since);
+	db_bind_u64(st, 2, l->left);
+	db_bind_u64(st, 3, l->cred->user);
+	db_bind_u64(st, 4, upto);
+	while (!l->ended && (rc = db_step(st, err)) == 1) {
 		event_from_row(st, &e);
-		hide_places(cred, &e);
-		ended = each(arg, &e) != 0;
-		if (!ended)
-			*last_out = e.id;
-		count++;
+		hide_places(l->cred, &e);
+		if (l->each(l->arg, &e) != 0) {
+			l->ended = true;
+		} else {
+			l->last = e.id;
+			l->ended = --l->left == 0;
+		}
 	}
 	db_done(st);
+	return l->ended || rc >= 0 ? 0 : rc;
+}
+
+int
+events_list(struct store *s, const struct cred *cred, uint64_t since, unsigned max,
+	    const struct event_want *want, int (*each)(void *arg, const struct event *e), void *arg,
+	    uint64_t *last_out, struct cfs_err *err)
+{
+	struct listing l = {s, cred, want->filter, max, each, arg, since, max == 0};
+	const struct brief *briefs = s->shared->briefs;
+	uint64_t newest = events_hint(s), at = min_u64(since, INT64_MAX), upto;
+	bool began;
+	int rc;
+
+	*last_out = max_u64(since, newest);
+	if (newest != 0)
+		at = brief_pass(briefs, cred, want, at, newest);
+	if (newest != 0 && at >= newest)
+		return 0;
+	rc = store_read_begin(s, &began, err);
+	if (rc == 0 && newest == 0)
+		rc = events_newest(s, &newest, err);
+	while (rc == 0 && !l.ended && at < newest) {
+		upto = brief_run(briefs, cred, want, at, newest);
+		rc = list_range(&l, at, upto, err);
+		at = brief_pass(briefs, cred, want, upto, newest);
+	}
 	/* Everything up to the newest was looked at: what is not for cred need not be looked at again. */
-	if (rc == 0 && !ended && count < max)
-		*last_out = max_u64(*last_out, newest);
-out:
+	*last_out = l.ended ? l.last : max_u64(since, newest);
 	store_read_end(s, began);
-	return rc < 0 ? rc : 0;
+	return rc != 0 ? rc : 1;
 }
 
 int

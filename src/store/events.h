@@ -52,13 +52,27 @@ enum event_filter {
 };
 
 /*
- * Events with number > since in order, at most max; *last_out the number to go on from. Filter 0: what cred did and what
- * happened in cred's tree. An admin gets all with 0 and EVENTS_VISIBLE. From where others work is not told to strangers:
- * device and peer are empty then. Non-zero from each() ends it before that event.
+ * What a reader wants. The filter is followed. Kinds and folders are hints: what they leave out may be left out, which saves
+ * the reading of it; whoever gives them looks at each event all the same.
+ */
+struct event_want {
+	unsigned filter;      /* of enum event_filter; 0: what cred did and what happened in cred's tree */
+	uint32_t kinds;       /* bits 1 << kind; 0: all */
+	const uint64_t *dirs; /* events_dir() of the folders whose events are wanted, the caller's */
+	size_t dir_count;     /* 0: all */
+};
+
+/* A folder's path as it stands in events, "" for all, as a number for struct event_want. */
+uint64_t events_dir(struct bytes_view dir);
+
+/*
+ * Events with number > since in order, at most max; *last_out the number to go on from. An admin gets all with filter 0 and
+ * EVENTS_VISIBLE. From where others work is not told to strangers: device and peer are empty then. Non-zero from each()
+ * ends it before that event. 1: the table was read, and what retention has taken away is missing; 0: there was no need to.
  */
 int events_list(struct store *s, const struct cred *cred, uint64_t since, unsigned max,
-		unsigned filter, int (*each)(void *arg, const struct event *e), void *arg,
-		uint64_t *last_out, struct cfs_err *err);
+		const struct event_want *want, int (*each)(void *arg, const struct event *e),
+		void *arg, uint64_t *last_out, struct cfs_err *err);
 
 /* change. */
 int events_seen(struct store *s, uint64_t user, uint64_t upto, struct cfs_err *err);

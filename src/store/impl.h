@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "store/attic.h"
 #include "store/blob.h"
+#include "store/brief.h"
 #include "store/changes.h"
 #include "store/content.h"
 #include "store/db.h"
@@ -51,6 +52,7 @@ struct store_shared {
 	int event_fd; /* eventfd: written to after each commit with events; never read */
 	_Atomic bool
 	    ballast_gone; /* the disk was full: content is refused until the keeper has made it again */
+	struct brief briefs[BRIEFS];
 };
 
 int shared_lock_write(struct store_shared *sh, struct cfs_err *err);

@@ -359,7 +359,7 @@ new_incarnation(const char *path, struct cfs_err *err)
 		rc = rc < 0 ? rc : db_commit(db, err);
 	}
 	if (rc == 0)
-		rc = db_checkpoint(db, true, err);
+		rc = db_checkpoint(db, DB_LOG_EMPTY, err);
 	db_close(db);
 	free(file);
 	return rc;

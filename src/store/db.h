@@ -81,11 +81,19 @@ int db_savepoint_rollback(struct db *db, struct cfs_err *err);
 /* Makes everything committed durable. Any thread. */
 int db_sync(struct db *db, struct cfs_err *err);
 
+/* Of the room of a log that begins anew is kept so much at most. A plain number: it goes into SQL. */
+#define DB_LOG_KEPT_BYTES 67108864
+
 /*
- * Moves the log into the database as far as readers allow. With reset it waits for them (5 s at most) and empties the
- * log; the caller sees to it that nobody writes meanwhile. What cannot be moved now is no error.
+ * Moves the log into the database. What cannot be moved now is no error. The last two wait for readers (5 s at most), and
+ * the caller sees to it that nobody writes meanwhile.
  */
-int db_checkpoint(struct db *db, bool reset, struct cfs_err *err);
+enum db_log_end {
+	DB_LOG_MOVE,  /* as far as readers allow */
+	DB_LOG_AGAIN, /* and begins the log anew, in the room that it has: flushes of a file that does not grow are faster */
+	DB_LOG_EMPTY, /* and gives its room back */
+};
+int db_checkpoint(struct db *db, enum db_log_end end, struct cfs_err *err);
 
 /*
  * Gives some unused pages back to the file system, inside a write transaction: when more than half of the file is unused,

@@ -26,11 +26,13 @@ struct db_stmt {
  * SQLite's 4 KiB: with 8 KiB a put of 2 KiB takes 29 us of the processor instead of 23, and no read is faster.
  */
 static const char first_pragmas[] = "PRAGMA auto_vacuum = INCREMENTAL;";
+#define TEXT_OF(number)  TEXT_OF_(number)
+#define TEXT_OF_(number) #number
 static const char pragmas[] =
     "PRAGMA journal_mode = WAL;"
     "PRAGMA synchronous = NORMAL;"
     "PRAGMA wal_autocheckpoint = 0;"
-    "PRAGMA journal_size_limit = 67108864;"
+    "PRAGMA journal_size_limit = " TEXT_OF(DB_LOG_KEPT_BYTES) ";"
     "PRAGMA secure_delete = FAST;" /* Debian's default writes every freed page */
     "PRAGMA foreign_keys = OFF;"
     "PRAGMA temp_store = MEMORY;"

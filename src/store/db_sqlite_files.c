@@ -21,15 +21,18 @@ db_sync(struct db *db, struct cfs_err *err)
 }
 
 int
-db_checkpoint(struct db *db, bool reset, struct cfs_err *err)
+db_checkpoint(struct db *db, enum db_log_end end, struct cfs_err *err)
 {
+	static const int modes[] = {
+	    [DB_LOG_MOVE] = SQLITE_CHECKPOINT_PASSIVE,
+	    [DB_LOG_AGAIN] = SQLITE_CHECKPOINT_RESTART,
+	    [DB_LOG_EMPTY] = SQLITE_CHECKPOINT_TRUNCATE,
+	};
 	int rc;
 
 	if (db->wal_fd < 0)
 		return 0;
-	rc = sqlite3_wal_checkpoint_v2(
-	    db->handle, NULL, reset ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, NULL,
-	    NULL);
+	rc = sqlite3_wal_checkpoint_v2(db->handle, NULL, modes[end], NULL, NULL);
 	if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED)
 		return 0;
 	return db_sqlite_fail(db, rc, err);

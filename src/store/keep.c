@@ -18,7 +18,7 @@
 /* When space is short, what was in use lately goes at once, and what was sent and not named a few seconds later. */
 #define BLOB_HURRY_NS   (600 * NS_PER_S)
 #define UPLOAD_HURRY_NS (DAY_NS - 10 * NS_PER_S)
-#define LOG_RESET_BYTES (64u * 1024 * 1024)
+#define LOG_RESET_BYTES DB_LOG_KEPT_BYTES
 
 /* One kind of work: does at most BATCH units inside the open transaction. *count_out BATCH: there may be more. */
 typedef int keep_fn(struct store *s, unsigned *count_out, struct cfs_err *err);
@@ -307,15 +307,15 @@ shrink_db(struct store *s, unsigned *count_out, struct cfs_err *err)
  * wait for the short rest.
  */
 static int
-checkpoint(struct store *s, bool reset, struct cfs_err *err)
+checkpoint(struct store *s, bool need_room, struct cfs_err *err)
 {
-	int rc = db_checkpoint(s->db, false, err);
+	int rc = db_checkpoint(s->db, DB_LOG_MOVE, err);
 
-	if (rc == 0 && (reset || db_log_bytes(s->db) > LOG_RESET_BYTES)) {
+	if (rc == 0 && (need_room || db_log_bytes(s->db) > LOG_RESET_BYTES)) {
 		rc = shared_lock_write(s->shared, err);
 		if (rc != 0)
 			return rc;
-		rc = db_checkpoint(s->db, true, err);
+		rc = db_checkpoint(s->db, need_room ? DB_LOG_EMPTY : DB_LOG_AGAIN, err);
 		shared_unlock_write(s->shared);
 	}
 	shared_note_failure(s->shared, rc);

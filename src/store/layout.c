@@ -115,7 +115,7 @@ create_db(const char *path, struct cfs_err *err)
 	if (rc == 0)
 		rc = schema_create(db, &id, err);
 	if (rc == 0)
-		rc = db_checkpoint(db, true, err);
+		rc = db_checkpoint(db, DB_LOG_EMPTY, err);
 	db_close(db);
 	(void)umask(mask);
 	free(file);

@@ -88,7 +88,7 @@ space_make(struct store *s, struct cfs_err *err)
 	log = db_log_bytes(s->db);
 	if (log < TIGHT_LOG_BYTES || left > log + BALLAST_BYTES)
 		return 0;
-	int rc = db_checkpoint(s->db, true, err);
+	int rc = db_checkpoint(s->db, DB_LOG_EMPTY, err);
 	shared_note_failure(s->shared, rc);
 	return rc;
 }

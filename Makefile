@@ -72,6 +72,7 @@ src_admin := $(wildcard src/admin/*.c)
 src_mount := $(wildcard fuse/*.c)
 src_proxy := $(wildcard tests/lib/proxy/*.c)
 src_crash := $(wildcard tests/fault/crash/*.c)
+src_storm := $(wildcard tests/fault/storm/*.c)
 src_posix := $(wildcard tests/mount/posix/*.c)
 src_random := $(wildcard tests/mount/random/*.c)
 src_daemon := $(wildcard src/server/main.c)
@@ -91,7 +92,7 @@ test_programs = $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/$1/$2))
 UNIT := $(call test_programs,unit,test_*.c) $(call test_programs,contract,test_*.c)
 HELPERS := $(call test_programs,bench,*.c) $(call test_programs,fault,*.c)
 PROXY := $(B)/tests/proxy
-CRASH := $(B)/tests/crash $(B)/tests/record.so
+CRASH := $(B)/tests/crash $(B)/tests/record.so $(B)/tests/storm $(B)/tests/inject.so
 ON_FILES := $(B)/tests/posix $(B)/tests/random
 FUZZERS := $(call test_programs,fuzz,fuzz_*.c)
 BATS := $(wildcard tests/cli/*.bats tests/mount/*.bats tests/fault/*.bats)
@@ -130,8 +131,12 @@ $(ON_FILES):
 	$(call link)
 $(B)/tests/crash: $(call objects,crash) $(call archives,store base)
 	$(call link,openssl sqlite3 libsodium inih)
-# Preloaded into programs that may have sanitizers or not, so it has none; and it stands in for what _FORTIFY_SOURCE wraps.
+$(B)/tests/storm: $(call objects,storm) $(call archives,$(CLIENT_LIBS))
+	$(call link,$(CLIENT_PKGS))
+# Preloaded into programs that may have sanitizers or not, so they have none; and they stand in for what _FORTIFY_SOURCE wraps.
 $(B)/tests/record.so: $(wildcard tests/fault/record/*.[ch]) tests/fault/crash/log.h $(B)/flags.stamp
+$(B)/tests/inject.so: $(wildcard tests/fault/inject/*.[ch]) $(B)/flags.stamp
+$(B)/tests/record.so $(B)/tests/inject.so:
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) -D_GNU_SOURCE -std=c11 -g -O2 -fPIC -pthread $(WARN) -shared -Wl,-z,now -o $@ $(filter %.c,$^)

@@ -152,6 +152,9 @@ tls_failed(struct tls_stream *t, int result, struct cfs_err *err)
 		ERR_clear_error();
 		return err_set(err, CFS_ENET, "connection cut by the other side");
 	}
+	/* Nothing that this side did (RFC 8446, 6.2): a server whose signer is being started anew, say. Worth another try. */
+	if (ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_TLSV1_ALERT_INTERNAL_ERROR)
+		return openssl_error(err, CFS_ENET, "the other side cannot go on now");
 	return openssl_error(err, CFS_EPROTO, "TLS");
 }
 

@@ -41,12 +41,13 @@ offer(struct completion *x, const char *name)
 }
 
 /*
- * The directory that was listed last: a second Tab, or one after some letters more, need not fetch 10,000 names again. Not longer than
- * a person types a line, nor beyond a command.
+ * The names that were fetched last: a second Tab, or one after some letters more, need not fetch 10,000 of them again. Not longer
+ * than a person types a line, nor beyond a command.
  */
 struct cli_listed {
 	struct cfs *c;
 	struct cfs_ref dir;
+	char *prefix; /* that they begin with */
 	uint64_t until_ns;
 	struct words names; /* a directory's ends in '/' */
 };
@@ -58,41 +59,45 @@ shell_complete_forget(struct cli *cli)
 {
 	if (cli->listed != NULL) {
 		words_fini(&cli->listed->names);
+		free(cli->listed->prefix);
 		free(cli->listed);
 		cli->listed = NULL;
 	}
 }
 
 static int
-keep_name(void *arg, const char *name, uint64_t cookie, const struct cfs_attr *attr)
+keep_name(void *arg, const char *name, enum cfs_type type)
 {
 	struct cli_listed *l = arg;
 	char word[CFS_NAME_MAX + 2];
 
-	(void)cookie;
-	snprintf(word, sizeof word, "%s%s", name, attr->type == CFS_DIR ? "/" : "");
+	snprintf(word, sizeof word, "%s%s", name, type == CFS_DIR ? "/" : "");
 	return words_add(&l->names, word);
 }
 
-static const struct cli_listed *
-list(struct cli *cli, struct cfs *c, struct cfs_ref dir)
+static bool
+is_listed(const struct cli_listed *l, const struct cfs *c, struct cfs_ref dir, const char *start)
 {
-	struct cli_listed *l = cli->listed;
-	uint64_t parent;
-	bool eof;
+	return l != NULL && now_mono_ns() < l->until_ns && l->c == c && l->dir.ino == dir.ino &&
+	       l->dir.gen == dir.gen && strncmp(start, l->prefix, strlen(l->prefix)) == 0;
+}
 
-	if (l != NULL && l->c == c && l->dir.ino == dir.ino && l->dir.gen == dir.gen &&
-	    now_mono_ns() < l->until_ns) {
-		return l;
+static const struct cli_listed *
+list(struct cli *cli, struct cfs *c, struct cfs_ref dir, const char *start)
+{
+	struct cli_listed *l;
+
+	if (is_listed(cli->listed, c, dir, start)) {
+		return cli->listed;
 	}
 	shell_complete_forget(cli);
 	cli->listed = l = calloc(1, sizeof *l);
 	if (l == NULL) {
 		return NULL;
 	}
-	*l = (struct cli_listed){.c = c, .dir = dir};
+	*l = (struct cli_listed){.c = c, .dir = dir, .prefix = strdup(start)};
 	/* What cannot be listed whole is offered as far as it goes, and not kept. */
-	if (cfs_readdir(c, dir, 0, keep_name, l, &eof, &parent, NULL) == 0) {
+	if (l->prefix != NULL && cfs_names(c, dir, start, keep_name, l, NULL) == 0) {
 		l->until_ns = now_mono_ns() + LISTED_NS;
 	}
 	return l;
@@ -109,7 +114,7 @@ complete_remote(struct cli *cli, struct completion *x)
 		return;
 	}
 	if (cfs_stat(r.c, r.path, false, &dir, NULL) == 0 && dir.type == CFS_DIR) {
-		l = list(cli, r.c, dir.ref);
+		l = list(cli, r.c, dir.ref, x->start);
 	}
 	for (size_t i = 0; l != NULL && i < l->names.n; i++) {
 		offer(x, l->names.v[i]);

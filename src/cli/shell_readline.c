@@ -73,7 +73,7 @@ common_length(void)
 	return n;
 }
 
-/* readline's array: what takes the line's place, then one entry for each candidate, which it only counts. */
+/* readline's array: what takes the line's place, then an entry for each candidate, which it only counts: their names are `found`. */
 static char **
 make_matches(const struct shell_cursor *at, const char *line)
 {
@@ -84,7 +84,7 @@ make_matches(const struct shell_cursor *at, const char *line)
 	if (matches != NULL && common != NULL) {
 		matches[0] = shell_cursor_replace(at, line, common, one, one && found_directory);
 		for (size_t i = 0; !one && i < found.n; i++) {
-			matches[i + 1] = shell_cursor_replace(at, line, found.v[i], false, false);
+			matches[i + 1] = strdup("");
 		}
 	}
 	free(common);

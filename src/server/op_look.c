@@ -178,6 +178,44 @@ handle_READDIR(struct session *s, struct call *c, struct cfs_err *err)
 	return rc;
 }
 
+struct name_list {
+	struct list entries;
+	struct buf *out;
+	size_t max_bytes;
+	int status;
+};
+
+/* Non-zero stops before this name, which the next request begins with. */
+static int
+add_name(void *arg, struct bytes_view name, enum inode_type type)
+{
+	struct name_list *l = arg;
+	struct m_entry entry = {.name = convert_str(name), .type = (uint8_t)type};
+
+	if (l->entries.count > 0 && l->entries.len + msg_entry.wire_min + name.len > l->max_bytes)
+		return 1;
+	l->status = codec_list_append(&l->entries, &msg_entry, &entry, l->out, 0);
+	return l->status;
+}
+
+int
+handle_NAMES(struct session *s, struct call *c, struct cfs_err *err)
+{
+	const struct m_names_req *req = &c->req->names_req;
+	struct name_list l = {.out = &s->scratch};
+	bool eof = false;
+	int rc;
+
+	l.max_bytes = req->max_bytes < READDIR_BYTES_MAX ? req->max_bytes : READDIR_BYTES_MAX;
+	rc = names_list(s->store, &s->cred, (struct inode_ref){.ino = req->dir, .gen = req->gen},
+			convert_view(req->prefix), convert_view(req->after), add_name, &l, &eof,
+			err);
+	if (rc == 0 && l.status)
+		rc = err_code(err, l.status);
+	c->rep->names_rep = (struct m_names_rep){.eof = eof, .entries = l.entries};
+	return rc;
+}
+
 int
 handle_READLINK(struct session *s, struct call *c, struct cfs_err *err)
 {

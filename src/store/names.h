@@ -55,6 +55,15 @@ int names_readdir(struct store *s, const struct cred *cred, struct inode_ref dir
 			      const struct inode_attr *attr),
 		  void *arg, bool *eof_out, uint64_t *parent_out, struct cfs_err *err);
 
+/*
+ * Calls each() for the names that begin with prefix and stand behind after (empty: all), in the order of their bytes, until it
+ * returns non-zero, the end (*eof_out), or 100 ms have passed.
+ */
+int names_list(struct store *s, const struct cred *cred, struct inode_ref dir,
+	       struct bytes_view prefix, struct bytes_view after,
+	       int (*each)(void *arg, struct bytes_view name, enum inode_type type), void *arg,
+	       bool *eof_out, struct cfs_err *err);
+
 /* Target into buf (STORE_SYMLINK_MAX bytes at least); CFS_EINVAL for what is not a link. */
 int names_readlink(struct store *s, const struct cred *cred, struct inode_ref ref, char *buf,
 		   size_t size, size_t *len_out, struct cfs_err *err);

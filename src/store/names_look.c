@@ -136,6 +136,81 @@ names_readdir(struct store *s, const struct cred *cred, struct inode_ref dir, ui
 	return rc;
 }
 
+/* Whether a name begins with a prefix: then 0, else which of the two is behind the other, as memcmp(). */
+static int
+compare_prefix(struct bytes_view name, struct bytes_view prefix)
+{
+	size_t n = min_size(name.len, prefix.len);
+	int c = n > 0 ? memcmp(name.data, prefix.data, n) : 0;
+
+	return c != 0 || name.len >= prefix.len ? c : -1;
+}
+
+struct name_listing {
+	const struct cred *cred;
+	struct bytes_view prefix, after;
+	int (*each)(void *arg, struct bytes_view name, enum inode_type type);
+	void *arg;
+	bool eof;
+};
+
+static int
+list_names(struct store *s, uint64_t dir, struct name_listing *l, struct cfs_err *err)
+{
+	static const struct db_sql sql = {"SELECT d.name, i.type, i.owner"
+					  " FROM dentry d JOIN inode i ON i.ino = d.ino"
+					  " WHERE d.parent = ?1 AND d.name >= ?2 ORDER BY d.name"};
+	/* Going on, the first name is the one that was the last. */
+	struct bytes_view from = compare_prefix(l->after, l->prefix) >= 0 ? l->after : l->prefix;
+	uint64_t end = now_mono_ns() + LISTING_NS;
+	struct db_stmt *st = db_use(s->db, &sql, err);
+	unsigned taken = 0;
+	int rc;
+
+	db_bind_u64(st, 1, dir);
+	db_bind_blob(st, 2, from.data, from.len);
+	while ((rc = db_step(st, err)) == 1) {
+		struct bytes_view name = db_col_blob(st, 0);
+
+		if (compare_prefix(name, l->prefix) != 0) {
+			rc = 0;
+			break;
+		}
+		if (!cred_sees(l->cred, db_col_u64(st, 2)) ||
+		    (name.len == l->after.len && compare_prefix(name, l->after) == 0))
+			continue;
+		if (l->each(l->arg, name, (enum inode_type)db_col_i64(st, 1)) != 0)
+			break;
+		if (++taken % LISTING_CLOCK == 0 && now_mono_ns() > end)
+			break;
+	}
+	db_done(st);
+	l->eof = rc == 0;
+	return rc < 0 ? rc : 0;
+}
+
+int
+names_list(struct store *s, const struct cred *cred, struct inode_ref dir, struct bytes_view prefix,
+	   struct bytes_view after,
+	   int (*each)(void *arg, struct bytes_view name, enum inode_type type), void *arg,
+	   bool *eof_out, struct cfs_err *err)
+{
+	struct name_listing l = {
+	    .cred = cred, .prefix = prefix, .after = after, .each = each, .arg = arg};
+	struct inode in;
+	bool began;
+	int rc = store_read_begin(s, &began, err);
+
+	if (rc != 0)
+		return rc;
+	rc = inode_get_dir(s, cred, dir, &in, err);
+	if (rc == 0)
+		rc = list_names(s, in.a.ino, &l, err);
+	store_read_end(s, began);
+	*eof_out = l.eof;
+	return rc;
+}
+
 int
 names_readlink(struct store *s, const struct cred *cred, struct inode_ref ref, char *buf,
 	       size_t size, size_t *len_out, struct cfs_err *err)

@@ -92,6 +92,69 @@ count_entry(void *arg, uint64_t cookie, struct bytes_view name, const struct ino
 	return 0;
 }
 
+struct names {
+	char all[400];
+	unsigned room;
+};
+
+static int
+take_name(void *arg, struct bytes_view name, enum inode_type type)
+{
+	struct names *n = arg;
+	size_t at = strlen(n->all);
+
+	if (n->room == 0)
+		return 1;
+	n->room--;
+	(void)snprintf(n->all + at, sizeof(n->all) - at, "%.*s%s|", (int)name.len,
+		       (const char *)name.data, type == INODE_DIR ? "/" : "");
+	return 0;
+}
+
+/* The names behind after, room of them at most, each with a bar behind it; and a star at the end. */
+static const char *
+names_of(struct storetest *t, const struct cred *cred, struct inode_ref dir, const char *prefix,
+	 const char *after, unsigned room)
+{
+	static struct names n;
+	bool eof;
+
+	n = (struct names){.room = room};
+	assert_int_equal(
+	    names_list(t->s, cred, dir, st_str(prefix), st_str(after), take_name, &n, &eof, NULL),
+	    0);
+	if (eof)
+		strcat(n.all, "*");
+	return n.all;
+}
+
+static void
+names_are_found_by_what_they_begin_with(void **state)
+{
+	struct storetest *t = *state;
+	static const char *const files[] = {"b\xff", "ab",         "b\xff\xff", "a",
+					    "b",     "b\xff\xffz", "c",         "abc"};
+
+	assert_string_equal(names_of(t, &t->a, t->home, "", "", 9), "*");
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		assert_int_equal(st_put(t, t->home, files[i], "x", 1, NULL), 0);
+	assert_int_equal(st_create(t, t->home, "ab.d", INODE_DIR, NULL), 0);
+	assert_string_equal(names_of(t, &t->a, t->home, "", "", 20),
+			    "a|ab|ab.d/|abc|b|b\xff|b\xff\xff|b\xff\xffz|c|*");
+	assert_string_equal(names_of(t, &t->a, t->home, "ab", "", 20), "ab|ab.d/|abc|*");
+	assert_string_equal(names_of(t, &t->a, t->home, "b\xff\xff", "", 20),
+			    "b\xff\xff|b\xff\xffz|*");
+	assert_string_equal(names_of(t, &t->a, t->home, "abcd", "", 20), "*");
+	assert_string_equal(names_of(t, &t->a, t->home, "\xff", "", 20), "*");
+	/* In pages; the name that a page ended with may be gone. */
+	assert_string_equal(names_of(t, &t->a, t->home, "a", "", 2), "a|ab|");
+	assert_string_equal(names_of(t, &t->a, t->home, "a", "ab", 2), "ab.d/|abc|*");
+	assert_string_equal(names_of(t, &t->a, t->home, "a", "aa", 2), "ab|ab.d/|");
+	assert_string_equal(names_of(t, &t->a, t->home, "a", "abc", 2), "*");
+	assert_string_equal(names_of(t, &t->a, t->home, "b", "a", 1), "b|");
+	assert_string_equal(names_of(t, &t->a, t->home, "a", "b", 1), "*");
+}
+
 static void
 a_private_tree_does_not_exist_for_others(void **state)
 {
@@ -113,6 +176,8 @@ a_private_tree_does_not_exist_for_others(void **state)
 	assert_int_equal(names_readdir(t->s, &c, root, 0, count_entry, &seen, &eof, &parent, NULL),
 			 0);
 	assert_int_equal(seen, 1);
+	assert_string_equal(names_of(t, &c, root, "", "", 9), "bob/|*");
+	assert_string_equal(names_of(t, &t->b, root, "", "", 9), "alice/|bob/|*");
 	seen = 0;
 	assert_int_equal(
 	    names_readdir(t->s, &t->b, root, 0, count_entry, &seen, &eof, &parent, NULL), 0);
@@ -339,6 +404,7 @@ run(const char *name, CMFixtureFunction setup)
 	    TEST(names_are_bytes_and_checked),
 	    TEST(only_the_owner_changes_a_tree),
 	    TEST(a_private_tree_does_not_exist_for_others),
+	    TEST(names_are_found_by_what_they_begin_with),
 	    TEST(walks_follow_links),
 	    TEST(rename_does_what_the_manual_says),
 	    TEST(hard_links_are_one_file),

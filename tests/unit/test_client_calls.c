@@ -83,6 +83,49 @@ changes_the_tree(void **state)
 	cfs_close(c);
 }
 
+static int
+check_name(void *arg, const char *name, enum cfs_type type)
+{
+	unsigned *n = arg;
+	char want[32];
+
+	(void)snprintf(want, sizeof(want), "%06u", *n);
+	assert_memory_equal(name, want, 6);
+	assert_int_equal(strlen(name), 200);
+	assert_int_equal(type, CFS_DIR);
+	(*n)++;
+	return *n == 2777 ? 5 : 0;
+}
+
+/* More of them than go into one answer. */
+static void
+lists_names(void **state)
+{
+	struct cfs *c = client_start(*state, 'a', NULL);
+	struct cfs_err err = CFS_ERR_INIT;
+	unsigned n = 0;
+	char name[256];
+
+	for (unsigned i = 0; i < 3000; i++) {
+		(void)snprintf(name, sizeof(name), "%06u%0194u", i, 0u);
+		assert_int_equal(make_dir(c, home_of(c), name, CFS_LATER, &err), 0);
+	}
+	assert_int_equal(cfs_sync(c, &err), 0);
+	assert_int_equal(cfs_names(c, home_of(c), "", check_name, &n, &err), 5);
+	assert_int_equal(n, 2777);
+	n = 1000;
+	assert_int_equal(cfs_names(c, home_of(c), "001", check_name, &n, &err), 0);
+	assert_int_equal(n, 2000);
+	n = 2778;
+	assert_int_equal(cfs_unlink(c, home_of(c), name, true, CFS_VISIBLE, &err), 0);
+	assert_int_equal(cfs_names(c, home_of(c), "002999", check_name, &n, &err), 0);
+	assert_int_equal(n, 2778);
+	assert_int_equal(
+	    cfs_names(c, (struct cfs_ref){.ino = 1 << 30, .gen = 1}, "", check_name, &n, &err),
+	    CFS_ESTALE);
+	cfs_close(c);
+}
+
 static void
 tells_late_errors_once(void **state)
 {
@@ -288,6 +331,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(signs_in, clienttest_setup, clienttest_teardown),
+	    cmocka_unit_test_setup_teardown(lists_names, clienttest_setup, clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(changes_the_tree, clienttest_setup,
 					    clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(tells_late_errors_once, clienttest_setup,

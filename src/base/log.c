@@ -25,6 +25,9 @@ enum sink { SINK_STDERR, SINK_JOURNAL, SINK_SYSLOG, SINK_FILE };
 atomic_int log_level_now = LVL_NOTICE;
 static atomic_int sink_now = SINK_STDERR;
 static atomic_int sink_fd = STDERR_FILENO;
+static atomic_int format_now = LOG_TEXT;
+static char fields[LOG_FIELDS_MAX]; /* "key=value " and so on; it only grows */
+static atomic_size_t fields_len;
 static char *file_path;
 static _Atomic(log_tee_fn *) tee_fn;
 static void *tee_arg;
@@ -153,14 +156,22 @@ log_reopen(struct cfs_err *err)
 static size_t
 put_prefix(char *line, size_t size, enum sink sink, enum log_level level)
 {
+	bool as_fields = atomic_load(&format_now) == LOG_FIELDS;
 	char when[TIME_SIZE];
 	int n = 0;
 
 	if (sink == SINK_JOURNAL)
 		n = snprintf(line, size, "<%d>", levels[level].priority);
 	else if (sink != SINK_SYSLOG)
-		n = snprintf(line, size, "%s %s [%d] ", time_format(when, now_real_ns(), 3),
-			     levels[level].name, (int)getpid());
+		n = snprintf(line, size, as_fields ? "time=%s level=%s pid=%d " : "%s %s [%d] ",
+			     time_format(when, now_real_ns(), 3), levels[level].name,
+			     (int)getpid());
+	if (as_fields) {
+		size_t len = atomic_load_explicit(&fields_len, memory_order_acquire);
+
+		memcpy(line + n, fields, len);
+		n += (int)len;
+	}
 	return (size_t)n;
 }
 
@@ -188,6 +199,100 @@ put_escaped(char *line, size_t len, size_t size, const char *msg)
 	return len;
 }
 
+/* Whether a value needs no quotes. */
+static bool
+is_plain(const char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (text[i] <= ' ' || text[i] == '"' || text[i] == '\\' || text[i] == '=')
+			return false;
+	}
+	return n > 0;
+}
+
+/* Appends KEY=VALUE; text is escaped already, and is cut where there is no room. Returns the new length. */
+static size_t
+put_field(char *line, size_t len, size_t size, const char *key, const char *text, size_t n)
+{
+	bool quoted = !is_plain(text, n);
+	size_t key_len = strlen(key);
+
+	if (size - len < key_len + 3)
+		return len;
+	memcpy(line + len, key, key_len);
+	len += key_len;
+	line[len++] = '=';
+	if (!quoted) {
+		n = min_size(n, size - len);
+		memcpy(line + len, text, n);
+		return len + n;
+	}
+	line[len++] = '"';
+	for (size_t i = 0; i < n && size - len >= 3; i++) {
+		if (text[i] == '"' || text[i] == '\\')
+			line[len++] = '\\';
+		line[len++] = text[i];
+	}
+	line[len++] = '"';
+	return len;
+}
+
+void
+log_set_format(enum log_format format)
+{
+	atomic_store(&format_now, (int)format);
+}
+
+void
+log_field(const char *key, const char *value)
+{
+	size_t len = atomic_load(&fields_len), size = sizeof(fields) - 1;
+	char text[LOG_FIELDS_MAX];
+	size_t n = put_escaped(text, 0, sizeof(text), value);
+
+	/* Whole or not at all: what is cut would name somebody else. */
+	if (size - len < strlen(key) + 3 + 2 * n)
+		return;
+	len = put_field(fields, len, size, key, text, n);
+	fields[len++] = ' ';
+	atomic_store_explicit(&fields_len, len, memory_order_release);
+}
+
+void
+log_fields_drop(void)
+{
+	atomic_store(&fields_len, 0);
+}
+
+int
+log_state(struct log_state *out)
+{
+	enum sink sink = (enum sink)atomic_load(&sink_now);
+
+	*out = (struct log_state){.sink = sink,
+				  .level = (uint32_t)atomic_load(&log_level_now),
+				  .format = (uint32_t)atomic_load(&format_now)};
+	return sink == SINK_SYSLOG ? -1 : atomic_load(&sink_fd);
+}
+
+void
+log_adopt(const struct log_state *from, int fd)
+{
+	int mine = atomic_load(&sink_fd);
+
+	log_set_level((enum log_level)from->level);
+	log_set_format((enum log_format)from->format);
+	if (fd < 0)
+		return;
+	if (mine == STDERR_FILENO) {
+		atomic_store(&sink_fd, fd);
+	} else {
+		(void)dup3(fd, mine, O_CLOEXEC);
+		(void)close(fd);
+	}
+	atomic_store(&sink_now, (int)from->sink);
+}
+
 void
 log_tee(log_tee_fn *fn, void *arg)
 {
@@ -200,20 +305,26 @@ void
 log_write(enum log_level level, const char *fmt, ...)
 {
 	enum sink sink = (enum sink)atomic_load_explicit(&sink_now, memory_order_relaxed);
-	char msg[LOG_LINE_MAX], line[LOG_LINE_MAX];
+	char msg[LOG_LINE_MAX], text[LOG_LINE_MAX], line[LOG_LINE_MAX];
 	int saved = errno;
 	va_list ap;
 	log_tee_fn *tee = atomic_load(&tee_fn);
-	size_t len, prefix;
+	size_t len, n;
 
 	va_start(ap, fmt);
 	if (vsnprintf(msg, sizeof(msg), fmt, ap) < 0)
 		msg[0] = '\0';
 	va_end(ap);
-	prefix = put_prefix(line, sizeof(line), sink, level);
-	len = put_escaped(line, prefix, sizeof(line) - 1, msg);
+	len = put_prefix(line, sizeof(line), sink, level);
+	n = put_escaped(text, 0, sizeof(text) - 1 - len, msg);
 	if (tee)
-		tee(tee_arg, level, line + prefix, len - prefix);
+		tee(tee_arg, level, text, n);
+	if (atomic_load(&format_now) == LOG_FIELDS) {
+		len = put_field(line, len, sizeof(line) - 1, "msg", text, n);
+	} else {
+		memcpy(line + len, text, n);
+		len += n;
+	}
 	if (sink == SINK_SYSLOG) {
 		syslog(levels[level].priority, "%.*s", (int)len, line);
 	} else {

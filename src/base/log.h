@@ -16,6 +16,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -59,6 +60,38 @@ int log_to_file(const char *path, struct cfs_err *err);
 
 /* Opens a file sink's path again, after it was rotated; nothing for other sinks. On error the old file stays. */
 int log_reopen(struct cfs_err *err);
+
+/*
+ * How a line is written. LOG_TEXT: as above. LOG_FIELDS: as fields, key=value with blanks between, for programs: time, level and pid
+ * (where the sink does not have them by itself), what log_field() said, and last msg. A value that is not plain stands in double
+ * quotes, with a backslash before a quote or a backslash in it.
+ */
+enum log_format { LOG_TEXT, LOG_FIELDS };
+void log_set_format(enum log_format format);
+
+/*
+ * A field that every later line of this process, and of its children to come, has in LOG_FIELDS. key: small letters. Fields
+ * stay, up to LOG_FIELDS_MAX bytes in all; one thread says them.
+ */
+#define LOG_FIELDS_MAX 512
+void log_field(const char *key, const char *value);
+/* A forked process begins anew. */
+void log_fields_drop(void);
+
+/*
+ * Hands the sink on to processes that cannot open it themselves: what to tell them, with a descriptor that stays this process's, or
+ * -1 where there is none (syslog).
+ */
+struct log_state {
+	uint32_t sink, level, format;
+};
+int log_state(struct log_state *out);
+
+/*
+ * Goes on as log_state() said elsewhere. Takes fd; without one the sink stays as it is. Any thread may be logging meanwhile:
+ * no descriptor that was a sink's is closed.
+ */
+void log_adopt(const struct log_state *from, int fd);
 
 /*
  * Also hands each message that is written to fn, escaped, without its prefix (not NUL-terminated); NULL: no more. fn runs in

@@ -173,6 +173,14 @@ remote_host(const struct cli *cli, const struct cfs *c)
 }
 
 void
+remote_come_back(struct cli *cli)
+{
+	for (const struct cli_conn *conn = cli->conns; conn != NULL; conn = conn->next) {
+		cfs_come_back(conn->c);
+	}
+}
+
+void
 remote_close_all(struct cli *cli)
 {
 	while (cli->conns != NULL) {

@@ -86,6 +86,9 @@ int remote_each_name(struct cli *cli, const char *command, int n, char **argv,
 int remote_place(const struct remote *r, struct cfs_place *out, bool *into_out,
 		 struct cfs_ref *dir_out, struct cfs_err *err);
 
+/* Connections that the server ended for good may be made again. */
+void remote_come_back(struct cli *cli);
+
 /* Closes all connections. */
 void remote_close_all(struct cli *cli);
 

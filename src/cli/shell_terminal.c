@@ -156,6 +156,8 @@ run_typed(struct shell *sh, const char *line)
 		return;
 	}
 	if (!shell_wants_more(sh, text)) {
+		/* Whom the server sent away may sign in anew: a person is here. */
+		remote_come_back(sh->cli);
 		shell_text(sh, text);
 		buf_clear(&unfinished);
 	}

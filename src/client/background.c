@@ -19,7 +19,8 @@
 static bool
 should_lead(const struct cfs *c)
 {
-	return c->leader == NULL && c->waiters == NULL && c->flying.first != NULL;
+	return c->leader == NULL && c->waiters == NULL && c->flying.first != NULL &&
+	       !conn_stays_down(c);
 }
 
 /*
@@ -29,8 +30,8 @@ should_lead(const struct cfs *c)
 static bool
 must_hear(const struct cfs *c)
 {
-	return trust_held(c) || (locks_held(c) && (c->link.stream != NULL ||
-						   (c->down_ns != 0 && !c->options.no_reconnect)));
+	return trust_held(c) || (locks_held(c) && !conn_stays_down(c) &&
+				 (c->link.stream != NULL || c->down_ns != 0));
 }
 
 static bool

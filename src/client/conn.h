@@ -82,6 +82,7 @@ struct cfs {
 	uint64_t down_ns;    /* since when it is down */
 	uint64_t retry_ns;   /* not to be dialled before */
 	unsigned dial_count; /* attempts since then */
+	bool dismissed;      /* the server wants it to stay down; lost says why */
 	struct cfs_err lost; /* why it is down */
 	unsigned given_up;   /* how often all that waited was told that it stays down */
 	struct cfs_err given_up_why;
@@ -180,6 +181,10 @@ void conn_lead(struct cfs *c, struct waiter *self);
 void conn_take_kicks(struct cfs *c);
 /* Locked. The line is broken: closes it; calls stay, to be repeated. */
 void conn_lost(struct cfs *c, const struct cfs_err *why);
+/* Locked. The server announces that it ends the line, and whether its client may come back. */
+void conn_goodbye(struct cfs *c, const struct m_goodbye_push *bye);
+/* Locked. Whether the line is down and must not be made anew. */
+bool conn_stays_down(const struct cfs *c);
 /* Locked; unlocks while dialling. Makes the line anew and sends again what was not answered; fails calls when it is time to. */
 void conn_redial(struct cfs *c);
 /* Locked. Ends every call that waits, with this error. */

@@ -343,7 +343,6 @@ rx_push(struct cfs *c, const struct frame *f)
 {
 	struct m_goodbye_push bye;
 	struct m_next_key_push key;
-	struct cfs_err why;
 
 	if (f->op == OP_INVALIDATE) {
 		struct m_invalidate_push push;
@@ -356,8 +355,7 @@ rx_push(struct cfs *c, const struct frame *f)
 	} else if (f->op == OP_NEXT_KEY && frame_decode(f, &key, NULL, NULL) == 0) {
 		rx_next_key(c, &key.fingerprint);
 	} else if (f->op == OP_GOODBYE && frame_decode(f, &bye, NULL, NULL) == 0) {
-		err_set(&why, CFS_ENET, "the server said goodbye: %.*s", STR_ARGS(bye.reason));
-		c->lost = why;
+		conn_goodbye(c, &bye);
 	}
 }
 

@@ -14,6 +14,9 @@
 /* Lines that may be lost under one request before it is given up. */
 #define LINES_LOST_MAX 8u
 
+/* How often whoever waits on a line that stays down looks up; he is woken, too. */
+#define STAYS_DOWN_NS (250 * (uint64_t)NS_PER_MS)
+
 void
 conn_lost(struct cfs *c, const struct cfs_err *why)
 {
@@ -21,7 +24,9 @@ conn_lost(struct cfs *c, const struct cfs_err *why)
 		return;
 	link_close(&c->link);
 	trust_line_lost(c);
-	c->lost = *why;
+	/* Who was sent away is told so, however the line ended then. */
+	if (!c->dismissed)
+		c->lost = *why;
 	c->down_ns = now_mono_ns();
 	c->retry_ns = c->down_ns;
 	c->dial_count = 0;
@@ -39,6 +44,31 @@ conn_lost(struct cfs *c, const struct cfs_err *why)
 		if (k->state == CALL_DONE && k->seq == 0)
 			call_land(k);
 	}
+}
+
+void
+conn_goodbye(struct cfs *c, const struct m_goodbye_push *bye)
+{
+	c->dismissed = bye->retry_ms == 0;
+	if (c->dismissed)
+		err_set(&c->lost, CFS_ENOTSIGNEDIN, "%.*s", STR_ARGS(bye->reason));
+	else
+		err_set(&c->lost, CFS_ENET, "the server said goodbye: %.*s", STR_ARGS(bye->reason));
+}
+
+bool
+conn_stays_down(const struct cfs *c)
+{
+	return c->link.stream == NULL && (c->options.no_reconnect || c->dismissed);
+}
+
+void
+cfs_come_back(struct cfs *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->dismissed = false;
+	c->retry_ns = 0;
+	pthread_mutex_unlock(&c->lock);
 }
 
 static struct call *
@@ -178,8 +208,12 @@ conn_redial(struct cfs *c)
 	struct link link = {0};
 	uint64_t now = now_mono_ns();
 
-	if (c->options.no_reconnect) {
+	if (conn_stays_down(c)) {
 		conn_fail_all(c, &c->lost);
+		/* The patient are not told; what they wait for needs the lock. */
+		c->retry_ns = now + STAYS_DOWN_NS;
+		if (c->leader->patient)
+			wait_for_retry(c, now);
 		return;
 	}
 	drop_hopeless(c);

@@ -120,8 +120,8 @@ ask(struct cfs_subscription *sub, struct cfs_err *err)
 static bool
 worth_a_retry(const struct cfs *c, int code)
 {
-	return !c->options.no_reconnect && (code == CFS_ENET || code == CFS_ETIMEDOUT ||
-					    code == CFS_EBUSY || code == CFS_ECANCELED);
+	return !conn_stays_down(c) && (code == CFS_ENET || code == CFS_ETIMEDOUT ||
+				       code == CFS_EBUSY || code == CFS_ECANCELED);
 }
 
 /* Locked; unlocks meanwhile. Subscribes on the line that there is, or on the next one. */
@@ -131,8 +131,8 @@ subscribe_again(struct cfs_subscription *sub, struct cfs_err *err)
 	struct cfs *c = sub->c;
 	int rc;
 
-	if (c->link.stream == NULL && c->options.no_reconnect)
-		return err_set(err, CFS_ENET, "%s", c->lost.text);
+	if (conn_stays_down(c))
+		return err_set(err, c->lost.code, "%s", c->lost.text);
 	sub->line = c->lines;
 	pthread_mutex_unlock(&c->lock);
 	rc = ask(sub, err);

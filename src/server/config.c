@@ -10,6 +10,7 @@
 #include "net/addr.h"
 
 static const char *const log_levels[] = {"error", "warn", "notice", "info", "debug", NULL};
+static const char *const log_formats[] = {"text", "fields", NULL};
 static const char *const access_values[] = {"shared", "private", NULL};
 
 #define AT(field) offsetof(struct config, field)
@@ -50,6 +51,15 @@ static const struct conf_key keys[] = {
      .def = "notice",
      .values = log_levels,
      .doc = "The least important messages that are logged."},
+    {.section = "server",
+     .key = "log_format",
+     .type = CONF_ENUM,
+     .offset = AT(log_format),
+     .def = "text",
+     .values = log_formats,
+     .doc =
+	 "How a line is written: text, for people; or fields, for programs: key=value with blanks\n"
+	 "between (time, level, pid, role, peer, user, device, msg), quoted where it is needed."},
     {.section = "store",
      .key = "path",
      .type = CONF_STRING,
@@ -333,6 +343,7 @@ int
 config_apply_log(const struct config *c, const char *ident, struct cfs_err *err)
 {
 	log_set_level((enum log_level)c->log_level);
+	log_set_format((enum log_format)c->log_format);
 	if (strcmp(c->log, "stderr") == 0) {
 		log_to_stderr();
 		return 0;

@@ -24,7 +24,8 @@ struct config {
 	const char *address;      /* NULL: made from listen */
 	const char *admin_socket; /* NULL: in the store */
 	const char *log;
-	int log_level; /* enum log_level */
+	int log_level;  /* enum log_level */
+	int log_format; /* enum log_format */
 	/* [store] */
 	const char *path;
 	int64_t attic_keep_ms;

@@ -211,10 +211,14 @@ read_hub(struct door *d)
 	int fds[FDPASS_MAX];
 	ssize_t n = fdpass_receive(d->hub_fd, &m, sizeof(m), fds, MSG_DONTWAIT);
 
-	if (n == (ssize_t)sizeof(m) && fds[0] >= 0)
+	if (n == (ssize_t)sizeof(m) && m.kind == DOOR_LOG) {
+		log_adopt(&m.log, fds[0]);
+		fds[0] = -1;
+	} else if (n == (ssize_t)sizeof(m) && fds[0] >= 0) {
 		attach(d, &m, &fds[0]);
-	else if (n == 0 || (n < 0 && errno != EAGAIN && errno != EMSGSIZE))
+	} else if (n == 0 || (n < 0 && errno != EAGAIN && errno != EMSGSIZE)) {
 		d->over = true;
+	}
 	fdpass_close(fds);
 }
 

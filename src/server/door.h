@@ -17,8 +17,15 @@
 #include "server/refusals.h"
 #include "server/signin.h"
 
-/* With a socket of a new connection, from the hub. */
+enum door_kind {
+	DOOR_ATTACH = 1, /* with the socket of a new connection */
+	DOOR_LOG = 2,    /* log, with a descriptor or none */
+};
+
+/* From the hub. */
 struct door_attach {
+	uint32_t kind;
+	struct log_state log;
 	uint32_t index; /* both of the hub's child */
 	uint64_t serial;
 	struct addr_key address;

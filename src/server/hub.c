@@ -243,6 +243,7 @@ reload(struct hub *h)
 		log_warn("addresses and admin_socket change with the next restart");
 	if (config_apply_log(fresh, "cfsd", &err))
 		log_error("%s", err.text);
+	hub_log_renew(h);
 	/* Where the services' files lie may be new. */
 	if (hub_new_sandbox(h, fresh, &sandbox, &err)) {
 		log_error("the settings stay as they were: %s", err.text);
@@ -453,6 +454,7 @@ hub_run(const char *config_path, struct config *config, struct cfs_err *err)
 		return err_code(err, CFS_ENOMEM);
 	}
 	h->pid = getpid();
+	log_field("role", "hub");
 	h->config_path = config_path;
 	h->config = config;
 	h->lock_fd = h->epoll_fd = h->signal_fd = -1;

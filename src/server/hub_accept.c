@@ -110,8 +110,10 @@ connect_lines(const struct hub *h, const struct child *child, const struct line_
 	const struct signer_msg for_signer = {.kind = SIGNER_ATTACH};
 	const struct child *signer = h->children.services[CHILD_SIGNER];
 	const struct child *door = h->children.services[CHILD_DOOR];
-	struct door_attach for_door = {
-	    .index = child->index, .serial = child->serial, .address = child->key};
+	struct door_attach for_door = {.kind = DOOR_ATTACH,
+				       .index = child->index,
+				       .serial = child->serial,
+				       .address = child->key};
 
 	memcpy(for_door.peer, child->peer, sizeof(for_door.peer));
 	if (!signer || !door ||

@@ -90,10 +90,12 @@ hub_signed_in(struct hub *h, const struct hub_msg *m)
 	memcpy(child->device, m->device, sizeof(child->device));
 	child->device_key = m->key;
 	children_signed_in(&h->children, child);
-	if (is_kicked(&h->kicks, m))
+	if (is_kicked(&h->kicks, m)) {
 		hub_tell(child, &kick);
-	else
-		hand_store(h, child);
+		return;
+	}
+	hand_store(h, child);
+	hub_log_hand(h, child);
 }
 
 void

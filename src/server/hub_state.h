@@ -50,9 +50,10 @@ struct hub {
 	char admin_path[PATH_MAX]; /* empty: none made */
 	struct children children;
 	struct kicks kicks;
-	int signer_fd;     /* in a session: its line to the signer */
-	pid_t pid;         /* the hub's own */
-	sigset_t old_mask; /* what children get back */
+	uint64_t log_serial; /* children up to this one began with another log */
+	int signer_fd;       /* in a session: its line to the signer */
+	pid_t pid;           /* the hub's own */
+	sigset_t old_mask;   /* what children get back */
 	int64_t started_ns;
 	uint64_t refused_said_ns; /* when an over-limit connection was logged last */
 	bool draining;
@@ -106,6 +107,13 @@ void hub_services_retry(struct hub *h);
 void hub_services_renew(struct hub *h);
 void hub_services_end(struct hub *h);
 
+/*
+ * hub_log.c: the log's settings have changed, or its file is opened anew. Sessions and the services that live on cannot open it: they
+ * are handed it. A session that signs in later is when it does, for before that a message of the hub ends it.
+ */
+void hub_log_renew(struct hub *h);
+void hub_log_hand(const struct hub *h, const struct child *session);
+
 /* An admin asks who is connected: the one at or behind an index. */
 void hub_answer_ask(struct hub *h, const struct child *asker, uint32_t index);
 
@@ -121,9 +129,6 @@ void hub_signed_in(struct hub *h, const struct hub_msg *m);
 int hub_locks_start(struct hub *h, struct cfs_err *err);
 /* True if it was one. */
 bool hub_lock_message(struct hub *h, const struct child *child, const struct hub_msg *m);
-
-/* Sends; one that takes nothing has itself to thank: the hub never waits. */
-void hub_tell(const struct child *child, const struct hub_msg *m);
 
 /* Waits for the signer's key and makes what TLS needs of it. */
 int hub_take_key(struct hub *h, struct cfs_err *err);

@@ -106,13 +106,19 @@ say_goodbye(struct session *s, uint32_t kind)
 static int
 receive(struct session *s, struct hub_msg *m)
 {
+	int fds[FDPASS_MAX];
 	ssize_t n;
 
 	do
-		n = recv(s->args->hub_fd, m, sizeof(*m), MSG_DONTWAIT);
+		n = fdpass_receive(s->args->hub_fd, m, sizeof(*m), fds, MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
 	if (n < 0 && errno == EAGAIN)
 		return 0;
+	if (n == (ssize_t)sizeof(*m) && m->kind == HUB_LOG) {
+		log_adopt(&m->log, fds[0]);
+		fds[0] = -1;
+	}
+	fdpass_close(fds);
 	return n == (ssize_t)sizeof(*m) ? 1 : CFS_ENET;
 }
 
@@ -146,6 +152,9 @@ handle(struct session *s, const struct hub_msg *m)
 	case HUB_DRAIN:
 	case HUB_KICK:
 		say_goodbye(s, m->kind);
+		return true;
+	case HUB_LOG:
+		/* Done as it came, with its descriptor. */
 		return true;
 	case HUB_NEXT_KEY:
 		session_tell_key(s, &m->key);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/rand.h"
 
 /* Room for what was changed: at least one name. */
@@ -43,6 +44,7 @@ enum hub_msg_kind {
 	HUB_KEYS = 57, /* key and next; `index` is a code without its sign, with its text in text */
 	HUB_NEXT_KEY = 58,    /* to all that are signed in: `key` is going to be the server's */
 	HUB_LOCK_ANSWER = 88, /* ticket and status; of a TEST what is in the way */
+	HUB_LOG = 20,         /* log, with a descriptor or none: write there from now on */
 	HUB_KICK = 19, /* as HUB_DRAIN, but the server stays and the client is not to come back */
 };
 
@@ -79,6 +81,7 @@ struct hub_msg {
 			unsigned char changed[HUB_PROMISE_MAX];
 		} promise;
 		struct hub_lock lock;
+		struct log_state log;
 	};
 };
 

@@ -63,6 +63,10 @@ handle_HELLO(struct session *s, struct call *c, struct cfs_err *err)
 	frame_reader_set_max(s->reader, FRAME_MAX);
 	tally_signed_in(s);
 	promises_begin(s, &req->client_id);
+	if (s->args->own_log) {
+		log_field("user", s->me.name);
+		log_field("device", s->device);
+	}
 	log_info("%s: '%s' signed in with %.*s", s->args->peer.address, s->me.name,
 		 STR_ARGS(req->client));
 	return 0;

@@ -44,6 +44,22 @@ leave_signals(const struct hub *h)
 	(void)sigprocmask(SIG_SETMASK, &h->old_mask, NULL);
 }
 
+/* What this process's lines of log say of it. */
+static void
+name_in_log(const struct child *self)
+{
+	static const char *const names[CHILD_ROLES] = {
+	    [CHILD_SESSION] = "session", [CHILD_ADMIN] = "admin", [CHILD_KEEPER] = "keeper",
+	    [CHILD_METRICS] = "metrics", [CHILD_AUDIT] = "audit", [CHILD_SIGNER] = "signer",
+	    [CHILD_DOOR] = "door",
+	};
+
+	log_fields_drop();
+	log_field("role", names[self->role]);
+	if (self->peer[0])
+		log_field("peer", self->peer);
+}
+
 /* From the hub's powers to the role's, before a byte of anybody's is read: what is the hub's, what is the store's, the rest. */
 static void
 become_child(struct hub *h, struct child *self, enum sandbox_role role, int hub_fd)
@@ -51,6 +67,7 @@ become_child(struct hub *h, struct child *self, enum sandbox_role role, int hub_
 	struct cfs_err err = CFS_ERR_INIT;
 	int rc;
 
+	name_in_log(self);
 	leave_signals(h);
 	close_what_is_the_hubs(h, self);
 	fd_close(&self->fd);
@@ -234,6 +251,7 @@ serve_connection(struct hub *h, struct child *self, int fd, const struct lines *
 	    .door_fd = lines->door_fd,
 	    .reach = reach_store,
 	    .reach_arg = &reach,
+	    .own_log = true,
 	    .log = h->log,
 	    .stats = h->stats,
 	    .slot = self->slot,

@@ -58,6 +58,7 @@ struct session_args {
 	int door_fd;
 	int (*reach)(void *arg, const int fds[], struct store **store_out, struct cfs_err *err);
 	void *reach_arg;
+	bool own_log;              /* the process is this session's: its lines of log tell whose */
 	const struct logring *log; /* borrowed; NULL: none is kept */
 	struct stats *stats; /* borrowed, and the slot to count in; NULL: in memory of its own */
 	int slot;

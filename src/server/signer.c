@@ -114,6 +114,9 @@ read_hub(struct signer *s)
 
 	if (n == (ssize_t)sizeof(m) && m.kind == SIGNER_CHANGE) {
 		say_key(s, change(s, m.status, &err), &err);
+	} else if (n == (ssize_t)sizeof(m) && m.kind == SIGNER_LOG) {
+		log_adopt(&m.log, fds[0]);
+		fds[0] = -1;
 	} else if (n == (ssize_t)sizeof(m) && m.kind == SIGNER_ATTACH && fds[0] >= 0) {
 		ev.data.fd = fds[0];
 		if (epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fds[0], &ev) == 0)

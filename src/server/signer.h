@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "net/key.h"
 
 #define SIGNER_CERT_MAX 1024
@@ -20,6 +21,7 @@ enum signer_kind {
 	/* hub to signer */
 	SIGNER_ATTACH = 1, /* with a socket */
 	SIGNER_CHANGE = 2, /* status: enum key_change; answered by SIGNER_KEY */
+	SIGNER_LOG = 3,    /* log, with a descriptor or none */
 	/* signer to hub */
 	SIGNER_KEY =
 	    16, /* at the start, and when asked: the key's certificate, or what went wrong */
@@ -30,7 +32,8 @@ enum key_change { KEY_TELL = 0, KEY_NEXT = 1, KEY_USE = 2, KEY_DROP = 3 };
 
 struct signer_msg {
 	uint32_t kind;
-	int32_t status;     /* 0 or a code, then with text */
+	int32_t status; /* 0 or a code, then with text */
+	struct log_state log;
 	struct sha256 next; /* fingerprint of the next key; zeros: none */
 	uint32_t cert_len;
 	unsigned char cert[SIGNER_CERT_MAX];

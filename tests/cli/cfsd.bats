@@ -100,6 +100,44 @@ has_session() {
 	grep -q 'too many connections' server.log
 }
 
+# Of all processes of the server, the sandboxed ones too.
+has_open() {
+	local pid
+	for pid in "$SERVER_PID" $(pgrep -P "$SERVER_PID"); do
+		[ -z "$(find "/proc/$pid/fd" -lname "$1" 2>/dev/null)" ] || return 0
+	done
+	return 1
+}
+
+@test "HUP opens the log anew for those who are connected too, with other settings" {
+	start_server
+	printf '%s\n' '[server]' "log = $T/log" 'log_level = debug' >>cfsd.conf
+	stop_server
+	start_server
+	new_user alice
+	stay alice
+	grep -q "'alice' signed in" log
+	mv log log.1
+	kill -HUP "$SERVER_PID"
+	wait_until 10 grep -q 'settings read again' log
+	wait_until 10 eval '! has_open "$T/log.1"'
+	# What the session does is in the new one.
+	as alice cfs mkdir other
+	echo 'stat other' >&9
+	session=$(admin sessions --json | jq .pid)
+	wait_until 10 grep -q "debug \\[$session\\].*: WALK.*other" log
+	run ! grep -q 'WALK.*other' log.1
+	# As fields, and of who came while the settings changed.
+	sed -i "s,^log = .*,log = $T/fields," cfsd.conf
+	printf '%s\n' 'log_format = fields' >>cfsd.conf
+	kill -HUP "$SERVER_PID"
+	wait_until 10 grep -q 'role=hub msg="settings read again' fields
+	echo 'stat nothing' >&9
+	wait_until 10 grep -qE 'level=debug pid=[0-9]+ role=session peer=127\.0\.0\.1:[0-9]+ user=alice device="?[^ ]+"? msg=".*WALK.*nothing' fields
+	wait_until 10 eval '! has_open "$T/log"'
+	exec 9>&-
+}
+
 @test "TERM says goodbye, finishes, and leaves nothing behind" {
 	start_server
 	new_user alice

@@ -156,9 +156,10 @@ keys() {
 	alice=$(process_of alice)
 	admin kick alice 2>"$T/kick"
 	grep -q '1 connection was told to end' "$T/kick"
-	# A client that follows events comes back, as another process.
+	# They do not come back.
 	left() { [ "$(admin sessions --json | jq --argjson pid "$1" 'select(.pid == $pid)')" = '' ]; }
 	wait_until 10 left "$alice"
+	wait_until 10 grep -q "^cfs watch: signed out by the server's administrator\$" "$T/stay.alice"
 	bob=$(process_of bob)
 	admin kick -p "$bob"
 	wait_until 10 left "$bob"

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -33,6 +34,8 @@ struct hostile {
 	pthread_t threads[LINES_MAX];
 	unsigned lines;
 	unsigned seed;
+	atomic_bool hang_up; /* after this answer */
+	uint32_t retry_ms;
 };
 
 struct line {
@@ -119,7 +122,8 @@ serve(void *arg)
 			welcome(op, load_le64(head + 8), &out);
 		else
 			l->h->answer(l->h, op, load_le64(head + 8), &out);
-		go_on = write_all(l->fd, out.data, out.len);
+		go_on =
+		    write_all(l->fd, out.data, out.len) && !atomic_exchange(&l->h->hang_up, false);
 	}
 	(void)close(l->fd);
 	buf_fini(&out);
@@ -225,6 +229,143 @@ circular_listing(void **state)
 	stop(&h, c);
 }
 
+static void
+answer_same_name(struct hostile *h, const struct op_desc *op, uint64_t number, struct buf *out)
+{
+	struct m_entry entry = {.name = STR_LIT("again"), .type = 1};
+	struct m_names_rep rep = {0};
+	struct buf list = BUF_INIT;
+
+	(void)h;
+	assert_int_equal(codec_list_append(&rep.entries, &msg_entry, &entry, &list, 0), 0);
+	reply(out, op, number, &rep, NULL, 0);
+	buf_fini(&list);
+}
+
+static int
+count_name(void *arg, const char *name, enum cfs_type type)
+{
+	(void)name;
+	(void)type;
+	return ++*(unsigned *)arg > 1000 ? 1 : 0;
+}
+
+static void
+circular_names(void **state)
+{
+	struct hostile h = {.answer = answer_same_name};
+	struct cfs *c = start(&h);
+	struct cfs_err err = CFS_ERR_INIT;
+	unsigned count = 0;
+
+	(void)state;
+	assert_int_equal(cfs_names(c, (struct cfs_ref){256, 1}, "a", count_name, &count, &err),
+			 CFS_EPROTO);
+	assert_int_equal(count, 1);
+	stop(&h, c);
+}
+
+/* ---- goodbye */
+
+static void
+answer_goodbye(struct hostile *h, const struct op_desc *op, uint64_t number, struct buf *out)
+{
+	const struct m_goodbye_push push = {.reason = STR_LIT("enough"), .retry_ms = h->retry_ms};
+	struct buf payload = BUF_INIT;
+
+	(void)op;
+	(void)number;
+	assert_int_equal(codec_encode(&msg_goodbye_push, &push, &payload), 0);
+	assert_int_equal(frame_append(out, OP_GOODBYE, 0, 0, payload.data, payload.len), 0);
+	buf_fini(&payload);
+	h->hang_up = true;
+}
+
+static void
+note_end(void *arg, int code, const char *text)
+{
+	assert_string_equal(text, "enough");
+	*(int *)arg = code;
+}
+
+static int
+no_event(void *arg, const struct cfs_event *e)
+{
+	(void)arg;
+	(void)e;
+	return 0;
+}
+
+/* "0 do not by yourself": no line is made until somebody asks for it, whatever is called. */
+static void
+sent_away(void **state)
+{
+	struct hostile h = {.answer = answer_goodbye};
+	struct cfs *c = start(&h);
+	struct cfs_err err = CFS_ERR_INIT;
+	struct cfs_attr attr;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(cfs_getattr(c, (struct cfs_ref){256, 1}, &attr, &err),
+				 CFS_ENOTSIGNEDIN);
+		assert_string_equal(err.text, "enough");
+	}
+	assert_int_equal(h.lines, 1);
+	cfs_come_back(c);
+	assert_int_equal(cfs_getattr(c, (struct cfs_ref){256, 1}, &attr, &err), CFS_ENOTSIGNEDIN);
+	assert_int_equal(h.lines, 2);
+	stop(&h, c);
+}
+
+/* One that says when is tried again. */
+static void
+sent_away_for_a_while(void **state)
+{
+	struct hostile h = {.answer = answer_goodbye, .retry_ms = 1};
+	struct cfs *c = start(&h);
+	struct cfs_err err = CFS_ERR_INIT;
+	struct cfs_attr attr;
+
+	(void)state;
+	assert_int_equal(cfs_getattr(c, (struct cfs_ref){256, 1}, &attr, &err), CFS_ENET);
+	assert_true(h.lines > 1);
+	stop(&h, c);
+}
+
+/* The answer to SUBSCRIBE is right; goodbye comes with the next one. */
+static void
+answer_subscribe(struct hostile *h, const struct op_desc *op, uint64_t number, struct buf *out)
+{
+	const struct m_subscribe_rep rep = {0};
+
+	if (op->number == OP_SUBSCRIBE)
+		reply(out, op, number, &rep, NULL, 0);
+	else
+		answer_goodbye(h, op, number, out);
+}
+
+static void
+subscription_sent_away(void **state)
+{
+	struct hostile h = {.answer = answer_subscribe};
+	struct cfs *c = start(&h);
+	struct cfs_err err = CFS_ERR_INIT;
+	int code = 0;
+	const struct cfs_subscribe how = {.event = no_event, .ended = note_end, .arg = &code};
+	struct cfs_subscription *sub;
+	struct cfs_attr attr;
+
+	(void)state;
+	assert_int_equal(cfs_subscribe(c, &how, &sub, NULL, &err), 0);
+	assert_int_equal(cfs_getattr(c, (struct cfs_ref){256, 1}, &attr, &err), CFS_ENOTSIGNEDIN);
+	assert_int_equal(cfs_subscription_wait(sub, &err), CFS_ENOTSIGNEDIN);
+	cfs_unsubscribe(sub);
+	assert_int_equal(code, CFS_ENOTSIGNEDIN);
+	assert_int_equal(h.lines, 1);
+	stop(&h, c);
+}
+
 /* ---- an answer of very many pieces */
 
 #define MANY 100000u
@@ -327,6 +468,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(circular_listing),
+	    cmocka_unit_test(circular_names),
+	    cmocka_unit_test(sent_away),
+	    cmocka_unit_test(sent_away_for_a_while),
+	    cmocka_unit_test(subscription_sent_away),
 	    cmocka_unit_test(many_pieces_of_a_read),
 	    cmocka_unit_test(any_answer),
 	};

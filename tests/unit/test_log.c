@@ -172,6 +172,108 @@ the_journal_gets_priorities(void **state)
 	free(text);
 }
 
+/* What stands behind the pid in the first line. */
+static const char *
+behind_pid(char *text)
+{
+	char *p = strstr(text, " pid=");
+
+	assert_memory_equal(text, "time=", 5);
+	assert_non_null(strstr(text, "Z level=notice pid="));
+	p = strchr(p + 1, ' ') + 1;
+	*strchr(p, '\n') = '\0';
+	return p;
+}
+
+static char seen_by_tee[64];
+
+static void
+remember(void *arg, enum log_level level, const char *text, size_t len)
+{
+	(void)arg;
+	(void)level;
+	(void)snprintf(seen_by_tee, sizeof(seen_by_tee), "%.*s", (int)len, text);
+}
+
+static void
+fields_are_quoted_where_they_must(void **state)
+{
+	char long_value[LOG_FIELDS_MAX];
+	char *text;
+
+	(void)state;
+	assert_int_equal(log_to_file(path, NULL), 0);
+	log_set_format(LOG_FIELDS);
+	log_tee(remember, NULL);
+	log_notice("plain");
+	text = logged();
+	assert_string_equal(behind_pid(text), "msg=plain");
+	free(text);
+	assert_int_equal(truncate(path, 0), 0);
+	log_field("role", "session");
+	log_field("device", "my \"big\" box\n");
+	/* What does not fit is left out, and does not break what does. */
+	memset(long_value, 'x', sizeof(long_value) - 1);
+	long_value[sizeof(long_value) - 1] = '\0';
+	log_field("much", long_value);
+	log_notice("a \"b\" c\\n=\xff");
+	text = logged();
+	assert_string_equal(
+	    behind_pid(text),
+	    "role=session device=\"my \\\"big\\\" box\\\\n\" msg=\"a \\\"b\\\" c\\\\n=\\\\xff\"");
+	free(text);
+	assert_string_equal(seen_by_tee, "a \"b\" c\\n=\\xff");
+	log_tee(NULL, NULL);
+	/* The longest ends with its quote, too. */
+	assert_int_equal(truncate(path, 0), 0);
+	log_notice("%*s\"", 2 * LOG_LINE_MAX, " ");
+	text = logged();
+	assert_in_range(strlen(text), LOG_LINE_MAX - 4, LOG_LINE_MAX);
+	assert_string_equal(text + strlen(text) - 2, "\"\n");
+	free(text);
+	log_fields_drop();
+	log_set_format(LOG_TEXT);
+}
+
+/* As a process does that may not open files: the sink comes as a descriptor. */
+static void
+a_sink_is_handed_on(void **state)
+{
+	struct log_state told;
+	char other[520], *text;
+	int fd;
+
+	(void)state;
+	/* From stderr to a file. */
+	assert_int_equal(log_to_file(path, NULL), 0);
+	log_set_level(LVL_INFO);
+	fd = dup(log_state(&told));
+	log_to_stderr();
+	log_set_level(LVL_ERROR);
+	log_adopt(&told, fd);
+	log_info("one");
+	/* To another file: under the same number, so that no thread writes into what is not the log's. */
+	(void)snprintf(other, sizeof(other), "%s.1", path);
+	log_adopt(&told, io_open(other, O_WRONLY | O_CREAT | O_APPEND, 0600));
+	log_info("two");
+	assert_int_equal(log_state(&told), fd);
+	/* Without a descriptor it stays, but for level and format. */
+	told.level = LVL_ERROR;
+	log_adopt(&told, -1);
+	log_info("hidden");
+	log_error("three");
+	text = logged();
+	assert_non_null(strstr(text, "] one\n"));
+	assert_null(strstr(text, "two"));
+	free(text);
+	assert_int_equal(rename(other, path), 0);
+	text = logged();
+	assert_non_null(strstr(text, "] two\n"));
+	assert_non_null(strstr(text, "] three\n"));
+	assert_null(strstr(text, "hidden"));
+	free(text);
+}
+
 #define PATH_TEST(name) cmocka_unit_test_setup_teardown(name, make_path, remove_path)
 
 int
@@ -182,6 +284,8 @@ main(void)
 	    PATH_TEST(a_message_is_one_clean_line),
 	    PATH_TEST(a_rotated_file_is_opened_again),
 	    PATH_TEST(the_journal_gets_priorities),
+	    PATH_TEST(fields_are_quoted_where_they_must),
+	    PATH_TEST(a_sink_is_handed_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,6 +40,10 @@ inputs_make() {
 	rm -rf "${in:?}"/*
 	"$probe" file "$in/big" $((big_mib << 20)) 1 || exit 1
 	"$probe" tree "$in/tree" "$tree_files" $((tree_files / 10)) 2 || exit 1
+	if ((rtt == 0)); then
+		"$probe" file "$in/random" $((random_mib << 20)) 3 || exit 1
+		git_input
+	fi
 	sync -f "$in"
 }
 

@@ -6,7 +6,7 @@
 # shellcheck disable=SC2154,SC2034,SC2317  # set by bench and lib.bash; called by name
 
 declare -A title=([cfs]=cfs [scp]=scp [sftp]=sftp [rsync]='rsync over ssh' [rsyncd]=rsyncd
-	[tls]='bare TLS' [ssh]='ssh find, rm' [sshfs]=sshfs)
+	[tls]='bare TLS' [ssh]='ssh find, rm' [sshfs]=sshfs [tuned]='sshfs, tuned' [pass]=passthrough)
 declare -A missing=() # by peer: why it is left out
 declare -A server_pid=()
 
@@ -26,11 +26,12 @@ peers_start() {
 	for v in "${!XDG_@}" "${!CFS_@}" SSH_AUTH_SOCK; do unset "$v"; done
 	if [[ -n $no_cfs ]]; then leave_out 'not asked for' cfs; else cfs_start; fi
 	if [[ -n $cfs_only ]]; then
-		leave_out 'not asked for' scp sftp rsync ssh sshfs rsyncd tls
+		leave_out 'not asked for' scp sftp rsync ssh sshfs tuned pass rsyncd tls
 		return
 	fi
 	sshd_start
 	rsyncd_start
+	passthrough_make
 	mkdir "$srv/tls"
 	daemon tls "$stream" serve "$srv/tls"
 	server_pid[tls]=$pid
@@ -84,11 +85,11 @@ sshd_start() {
 	local sshd
 	sshd=$(PATH=$PATH:/usr/sbin:/sbin command -v sshd)
 	if ! { have ssh && have ssh-keygen && [[ -n $sshd ]]; }; then
-		leave_out 'openssh-client and openssh-server are needed' scp sftp rsync ssh sshfs
+		leave_out 'openssh-client and openssh-server are needed' scp sftp rsync ssh sshfs tuned
 		return
 	fi
 	have rsync || leave_out 'rsync is not installed' rsync
-	have sshfs || leave_out 'sshfs is not installed' sshfs
+	have sshfs || leave_out 'sshfs is not installed' sshfs tuned
 	ssh-keygen -q -t ed25519 -N '' -f "$tmp/host_key" && ssh-keygen -q -t ed25519 -N '' -f "$tmp/user_key" ||
 		exit 1
 	cp "$tmp/user_key.pub" "$tmp/authorized_keys"
@@ -110,7 +111,7 @@ sshd_start() {
 	daemon sshd "$sshd" -D -e -f "$tmp/sshd_config"
 	server_pid[ssh]=$pid
 	await port_answers "${server_port[ssh]}" || { cat "$log/sshd.err" >&2; exit 1; }
-	mkdir "$srv"/{scp,sftp,rsync,ssh,sshfs}
+	mkdir "$srv"/{scp,sftp,rsync,ssh,sshfs,tuned}
 }
 
 ssh_client_config() {
@@ -160,6 +161,40 @@ ssh_forget() { rm -rf "${srv:?}/ssh/$1"; }
 
 sshfs_mount() { daemon mount-sshfs sshfs -f -F "$tmp/ssh_config" "peer:$srv/sshfs" "$mnt/sshfs"; }
 sshfs_unmount() { fusermount3 -u "$mnt/sshfs"; }
+
+# The fastest cipher here, and everything that sshfs and the kernel may keep kept for an hour: what others change is not seen.
+tuned_mount() {
+	local o=kernel_cache,auto_cache,compression=no,Ciphers=aes128-gcm@openssh.com
+	o+=,dcache_timeout=3600,dcache_stat_timeout=3600,dcache_max_size=200000,entry_timeout=3600,attr_timeout=3600
+	daemon mount-tuned sshfs -f -F "$tmp/ssh_config" -o "$o" "peer:$srv/tuned" "$mnt/tuned"
+}
+tuned_unmount() { fusermount3 -u "$mnt/tuned"; }
+
+# ---- the bare file system in user space: libfuse's own example, on the local disk --------------
+
+passthrough_make() {
+	local from=/usr/share/doc/libfuse3-dev/examples f
+	for f in passthrough_ll.c passthrough_helpers.h; do
+		if [[ -f $from/$f ]]; then
+			cp "$from/$f" "$tmp/$f"
+		elif [[ -f $from/$f.gz ]]; then
+			gzip -dc "$from/$f.gz" >"$tmp/$f"
+		else
+			leave_out "$from/$f is not there (libfuse3-dev)" pass
+			return
+		fi
+	done
+	# shellcheck disable=SC2046  # words
+	if ! "${CC:-cc}" -O2 -w -DHAVE_UTIMENSAT -DHAVE_POSIX_FALLOCATE -DHAVE_COPY_FILE_RANGE -o "$tmp/passthrough_ll" \
+		"$tmp/passthrough_ll.c" $(pkg-config --cflags --libs fuse3) 2>"$log/passthrough.cc"; then
+		leave_out "libfuse's example does not compile: $(head -n 1 "$log/passthrough.cc")" pass
+	fi
+	mkdir -p "$srv/pass"
+}
+pass_mount() {
+	daemon mount-pass "$tmp/passthrough_ll" -f -o "source=$srv/pass,writeback,cache=always,timeout=86400" "$mnt/pass"
+}
+pass_unmount() { fusermount3 -u "$mnt/pass"; }
 
 # ---- an rsync daemon, which does not encrypt, and the bare stream, which does nothing else ----
 

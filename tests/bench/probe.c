@@ -9,6 +9,14 @@
  *                                       close                          } microseconds
  *   probe stat DIR COUNT                lstat of each of these files   } over COUNT files
  *   probe open DIR COUNT                open, read 4 KiB, close        }
+ *   probe spread DIR COUNT              COUNT directories with a file of 4 KiB in each, for:
+ *   probe stat-apart DIR COUNT          lstat of each of these files; its directory was looked up
+ *   probe open-apart DIR COUNT          before, untimed: so one name is asked for, and never two of
+ *                                       a directory
+ *   probe random-read FILE JOBS S       4 KiB at a time, no block twice, by JOBS processes, for S
+ *                                       seconds at most; prints reads a second
+ *   probe random-again FILE S           the same by one, in blocks that may come again
+ *   probe random-write FILE EVERY S     4 KiB at a time, fsync after EVERY; prints writes a second
  *   probe warm MIB                      touches so much memory: a virtual machine's first use of a
  *                                       page is slow, and would be counted against who comes first
  *   probe port                          a port of the loopback interface that is free now
@@ -26,6 +34,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -179,17 +188,37 @@ order_shuffled(size_t count)
 }
 
 static void
+spread(const char *dir, size_t count)
+{
+	char path[4096], block[BLOCK_BYTES];
+	memset(block, 'b', sizeof block);
+	for (size_t i = 0; i < count; i++) {
+		snprintf(path, sizeof path, "%s/dir%06zu", dir, i);
+		make_directory(path);
+		snprintf(path, sizeof path, "%s/dir%06zu/file", dir, i);
+		create_one(path, block, false);
+	}
+}
+
+static void
 latency(const char *what, const char *dir, size_t count)
 {
 	char path[4096], block[BLOCK_BYTES];
 	double *took = calloc(count, sizeof *took);
 	size_t *order = order_shuffled(count);
+	bool apart = strstr(what, "-apart") != NULL;
 	struct stat st;
 	if (took == NULL)
 		die("calloc");
 	memset(block, 'b', sizeof block);
+	for (size_t i = 0; apart && i < count; i++) {
+		snprintf(path, sizeof path, "%s/dir%06zu", dir, i);
+		if (lstat(path, &st) < 0)
+			die(path);
+	}
 	for (size_t i = 0; i < count; i++) {
-		snprintf(path, sizeof path, "%s/file%06zu", dir, order[i]);
+		snprintf(path, sizeof path, apart ? "%s/dir%06zu/file" : "%s/file%06zu", dir,
+			 order[i]);
 		double start = now_us();
 		if (what[0] == 'c')
 			create_one(path, block, strcmp(what, "create-fsync") == 0);
@@ -203,6 +232,99 @@ latency(const char *what, const char *dir, size_t count)
 	printf("%.1f %.1f\n", took[count / 2], took[(count * 99 + 99) / 100 - 1]);
 	free(took);
 	free(order);
+}
+
+/* ---- blocks in a random order */
+
+static void
+read_block(int fd, size_t block)
+{
+	char bytes[BLOCK_BYTES];
+	if (pread(fd, bytes, sizeof bytes, (off_t)(block * BLOCK_BYTES)) != BLOCK_BYTES)
+		die("pread");
+}
+
+static size_t
+open_blocks(const char *path, int flags, int *fd_out)
+{
+	struct stat st;
+	*fd_out = open(path, flags | O_CLOEXEC);
+	if (*fd_out < 0 || fstat(*fd_out, &st) < 0)
+		die(path);
+	posix_fadvise(*fd_out, 0, 0, POSIX_FADV_RANDOM);
+	return (size_t)st.st_size / BLOCK_BYTES;
+}
+
+/* One of the jobs: its own part of the file, each block once. Tells how many it read through the pipe. */
+static _Noreturn void
+read_part(const char *path, size_t job, size_t jobs, double end, int result)
+{
+	int fd;
+	size_t part = open_blocks(path, O_RDONLY, &fd) / jobs, done = 0,
+	       *order = order_shuffled(part);
+	while (done < part && now_us() < end)
+		read_block(fd, job * part + order[done++]);
+	write_all(result, &done, sizeof done);
+	_exit(0);
+}
+
+static void
+random_read(const char *path, size_t jobs, double seconds)
+{
+	double start = now_us();
+	size_t sum = 0, done;
+	int fds[2];
+	if (pipe(fds) < 0)
+		die("pipe");
+	for (size_t i = 0; i < jobs; i++) {
+		pid_t pid = fork();
+		if (pid < 0)
+			die("fork");
+		if (pid == 0)
+			read_part(path, i, jobs, start + seconds * 1e6, fds[1]);
+	}
+	for (size_t i = 0; i < jobs; i++) {
+		int status;
+		if (wait(&status) < 0 || status != 0)
+			exit(1);
+	}
+	double took = now_us() - start;
+	for (size_t i = 0; i < jobs && read(fds[0], &done, sizeof done) == sizeof done; i++)
+		sum += done;
+	printf("%.1f\n", (double)sum * 1e6 / took);
+}
+
+static void
+random_again(const char *path, double seconds)
+{
+	int fd;
+	size_t blocks = open_blocks(path, O_RDONLY, &fd), done = 0;
+	uint64_t state = 11;
+	double start = now_us();
+	for (; now_us() < start + seconds * 1e6; done++)
+		read_block(fd, (size_t)(random_next(&state) % blocks));
+	printf("%.1f\n", (double)done * 1e6 / (now_us() - start));
+}
+
+static void
+random_write(const char *path, size_t every, double seconds)
+{
+	char bytes[BLOCK_BYTES];
+	int fd;
+	size_t blocks = open_blocks(path, O_RDWR, &fd), done = 0;
+	uint64_t state = 13;
+	double start = now_us();
+	while (now_us() < start + seconds * 1e6) {
+		size_t block = (size_t)(random_next(&state) % blocks);
+		memset(bytes, (int)done, sizeof bytes);
+		if (pwrite(fd, bytes, sizeof bytes, (off_t)(block * BLOCK_BYTES)) != BLOCK_BYTES)
+			die("pwrite");
+		if (++done % every == 0 && fsync(fd) < 0)
+			die("fsync");
+	}
+	if (fsync(fd) < 0)
+		die("fsync");
+	printf("%.1f\n", (double)done * 1e6 / (now_us() - start));
 }
 
 static void
@@ -228,6 +350,17 @@ free_port(void)
 	printf("%u\n", ntohs(a.sin_port));
 }
 
+static bool
+is_latency(const char *what)
+{
+	static const char *const names[] = {"create", "create-fsync", "stat",
+					    "open",   "stat-apart",   "open-apart"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(what, names[i]) == 0)
+			return true;
+	return false;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -241,13 +374,20 @@ main(int argc, char **argv)
 		warm(strtoull(argv[2], NULL, 10));
 	} else if (strcmp(what, "port") == 0) {
 		free_port();
-	} else if (argc == 4 && atoi(argv[3]) > 0 &&
-		   (strcmp(what, "create") == 0 || strcmp(what, "create-fsync") == 0 ||
-		    strcmp(what, "stat") == 0 || strcmp(what, "open") == 0)) {
+	} else if (strcmp(what, "random-read") == 0 && argc == 5 && atoi(argv[3]) > 0) {
+		random_read(argv[2], (size_t)atoi(argv[3]), atof(argv[4]));
+	} else if (strcmp(what, "random-again") == 0 && argc == 4) {
+		random_again(argv[2], atof(argv[3]));
+	} else if (strcmp(what, "random-write") == 0 && argc == 5 && atoi(argv[3]) > 0) {
+		random_write(argv[2], (size_t)atoi(argv[3]), atof(argv[4]));
+	} else if (strcmp(what, "spread") == 0 && argc == 4) {
+		spread(argv[2], (size_t)atoi(argv[3]));
+	} else if (argc == 4 && atoi(argv[3]) > 0 && is_latency(what)) {
 		latency(what, argv[2], (size_t)atoi(argv[3]));
 	} else {
 		fprintf(stderr,
-			"usage: probe file|tree|create|create-fsync|stat|open|warm|port ...\n");
+			"usage: probe file|tree|create|create-fsync|stat|open|spread|stat-apart|"
+			"open-apart|random-read|random-again|random-write|warm|port ...\n");
 		return 2;
 	}
 	return 0;

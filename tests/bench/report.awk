@@ -2,7 +2,16 @@
 # Tables of medians for one round trip, from the values file. Peers beside CFS come in the order in
 # which they were first recorded. A ratio above 1 means that CFS is ahead: times the best peer over
 # ssh (or sshfs), and times the limit (a bare TLS stream, an unencrypted rsync daemon).
-BEGIN { FS = "\t"; is_limit["bare TLS"] = is_limit["rsyncd"] = 1 }
+# The first file says which ratios are wanted (wanted); where one is not reached, the row is named at the end.
+BEGIN { FS = "\t"; is_limit["bare TLS"] = is_limit["rsyncd"] = is_limit["passthrough"] = 1 }
+
+FNR == NR {
+	if ($1 == rtt && $1 !~ /^#/) {
+		wanted[$2, 0] = $3
+		wanted[$2, 1] = $4
+	}
+	next
+}
 
 $1 == rtt {
 	if (!($2 in section_seen)) {
@@ -39,6 +48,19 @@ function pretty(x) {
 	return x >= 100 ? sprintf("%.0f", x) : x >= 10 ? sprintf("%.1f", x) : sprintf("%.2f", x)
 }
 
+function more_is_better(s, r) { return unit[s, r] == "MiB/s" || unit[s, r] == "1/s" }
+
+# A ratio and what is wanted of it; notes what falls short.
+function against(s, r, limits, x, want) {
+	x = ratio(s, r, limits)
+	want = wanted[r, limits] + 0
+	if (want == 0 || x == "–")
+		return x
+	if (x + 0 < want)
+		short = short (short ? "; " : "") r " (" x " of " want (limits ? " times the limit)" : ")")
+	return x " (" want ")"
+}
+
 # The ratio of CFS to the best of its peers, or of the limits: above 1, CFS is ahead.
 function ratio(s, r, limits, i, p, x, best, cfs) {
 	if (!count[s, r, "cfs"])
@@ -49,12 +71,12 @@ function ratio(s, r, limits, i, p, x, best, cfs) {
 		if (p == "cfs" || (p in is_limit) != limits || !count[s, r, p])
 			continue
 		x = median(s SUBSEP r SUBSEP p)
-		if (best == "" || (unit[s, r] == "MiB/s" ? x > best : x < best))
+		if (best == "" || (more_is_better(s, r) ? x > best : x < best))
 			best = x
 	}
 	if (best == "" || best == 0 || cfs == 0)
 		return "–"
-	return sprintf("%.2f", unit[s, r] == "MiB/s" ? cfs / best : best / cfs)
+	return sprintf("%.2f", more_is_better(s, r) ? cfs / best : best / cfs)
 }
 
 function table(s, i, j, limits, cell, r) {
@@ -74,11 +96,11 @@ function table(s, i, j, limits, cell, r) {
 			printf " %s |", count[cell] ? pretty(median(cell)) : "–"
 		}
 		r = ratio(s, row[s, j], 0)
-		printf " %s |", r
+		printf " %s |", against(s, row[s, j], 0)
 		if (r != "–" && r < 1)
 			behind = behind (behind ? "; " : "") s ": " row[s, j] " (" r ")"
 		if (limits)
-			printf " %s |", ratio(s, row[s, j], 1)
+			printf " %s |", against(s, row[s, j], 1)
 		printf "\n"
 	}
 }
@@ -88,4 +110,6 @@ END {
 		table(section[n])
 	if (behind)
 		printf "\nBehind the best peer in: %s\n", behind
+	if (short)
+		printf "\nLess than wanted in: %s\n", short
 }

@@ -8,6 +8,8 @@
  *   stream serve DIR               prints its port, forks for each connection
  *   stream put PORT FILE NAME      returns when the server has closed the file
  *   stream get PORT NAME FILE
+ *   stream ping PORT COUNT         a message of 64 bytes and one back, COUNT times: prints "p50 p99" in
+ *                                  microseconds
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,14 +27,16 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BUFFER_BYTES (256u << 10)
 #define SUITE        "TLS_AES_128_GCM_SHA256"
+#define PING_BYTES   64
 
 struct request {
-	uint64_t size; /* of a put; one machine, so its own byte order */
-	char verb;     /* 'p' or 'g' */
+	uint64_t size; /* of a put, or the count of pings; one machine, so its own byte order */
+	char verb;     /* 'p', 'g' or 'r' */
 	char name[255];
 };
 
@@ -125,6 +129,11 @@ serve_one(SSL *ssl, int dir)
 		if (close(fd) < 0)
 			die("close");
 		send_all(ssl, "k", 1);
+	} else if (r.verb == 'r') {
+		for (; r.size > 0; r.size--) {
+			receive_all(ssl, buffer, PING_BYTES);
+			send_all(ssl, buffer, PING_BYTES);
+		}
 	} else {
 		int fd = open_source(dir, r.name, &r.size);
 		send_all(ssl, &r.size, sizeof r.size);
@@ -252,6 +261,44 @@ copy(char verb, const char *port, const char *file, const char *name)
 	return 0;
 }
 
+static int
+compare_doubles(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+	return (*x > *y) - (*x < *y);
+}
+
+static double
+now_us(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static int
+ping(const char *port, size_t count)
+{
+	struct request r = {.verb = 'r', .size = count};
+	char bytes[PING_BYTES] = "ping";
+	double *took = calloc(count, sizeof *took);
+	if (took == NULL || count == 0)
+		die("ping");
+	SSL *ssl = call(port);
+	send_all(ssl, &r, sizeof r);
+	for (size_t i = 0; i < count; i++) {
+		double start = now_us();
+		send_all(ssl, bytes, sizeof bytes);
+		receive_all(ssl, bytes, sizeof bytes);
+		took[i] = now_us() - start;
+	}
+	qsort(took, count, sizeof *took, compare_doubles);
+	printf("%.1f %.1f\n", took[count / 2], took[(count * 99 + 99) / 100 - 1]);
+	free(took);
+	SSL_free(ssl);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -262,6 +309,9 @@ main(int argc, char **argv)
 		return copy('p', argv[2], argv[3], argv[4]);
 	if (argc == 5 && strcmp(argv[1], "get") == 0)
 		return copy('g', argv[2], argv[4], argv[3]);
-	fprintf(stderr, "usage: stream serve DIR | put PORT FILE NAME | get PORT NAME FILE\n");
+	if (argc == 4 && strcmp(argv[1], "ping") == 0)
+		return ping(argv[2], strtoull(argv[3], NULL, 10));
+	fprintf(stderr, "usage: stream serve DIR | put PORT FILE NAME | get PORT NAME FILE | "
+			"ping PORT COUNT\n");
 	return 2;
 }

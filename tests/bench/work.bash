@@ -5,7 +5,6 @@
 # shellcheck disable=SC2154,SC2034  # set by bench, lib.bash and peers.bash
 
 meter_opts=() # what the memory section adds to the meter's options
-mount_pid=''
 
 quiet() { sync -f "$srv"; } # what earlier work left unwritten is not for the next to wait for
 
@@ -62,101 +61,6 @@ tree_one() { # PEER ROUND
 	record "$s" 'ls -lR' s "$t" "$2" "$(seconds "$wall_us")"
 	"$1_rmtree" tree || return 1
 	record "$s" 'rm -r' s "$t" "$2" "$(seconds "$wall_us")"
-}
-
-# ---- through a mount ------------------------------------------------------------------------
-
-mounts() { # the peers that can mount
-	local p
-	for p in cfs sshfs; do
-		if [[ $p == cfs && ! -x $build/bin/cfs-mount ]]; then continue; fi
-		if can "$p" mount; then echo "$p"; fi
-	done
-}
-
-# Mounts it anew, so that the client knows nothing. sshfs mounts first and connects then, so the mount
-# is asked for its free space, which is no knowledge that any of the work uses.
-mount_fresh() { # PEER
-	unmount_now "$1"
-	mkdir -p "$mnt/$1"
-	"$1_mount"
-	mount_pid=$pid
-	await is_mounted "$mnt/$1" || { say "$1 does not mount"; cat "$log/mount-$1.err" >&2; return 1; }
-	timeout 20 stat -f "$mnt/$1" >>"$log/work.out"
-}
-
-unmount_now() { # PEER
-	is_mounted "$mnt/$1" || return 0
-	"$1_unmount" || unmount "$mnt/$1"
-	await gone "$mount_pid"
-	end_process "$mount_pid"
-	return 0
-}
-
-for_each_mount() { # FUNCTION WHAT ROUND
-	local p
-	for p in $(mounts); do
-		"$1" "$p" "$3" || failed "${title[$p]}: $2 through the mount"
-		if is_mounted "$mnt/$p"; then timeout 120 rm -rf "${mnt:?}/$p/"* 2>>"$log/work.err"; fi
-		unmount_now "$p"
-	done
-}
-
-work_mount() { for_each_mount mount_one 'the big file' "$1"; }
-
-mount_one() { # PEER ROUND
-	local at=$mnt/$1 t=${title[$1]} s='one file through the mount'
-	quiet
-	mount_fresh "$1" || return 1
-	metered "${meter_opts[@]}" -- dd if="$in/big" of="$at/big" bs=1M conv=fsync status=none || return 1
-	record "$s" 'write and fsync' MiB/s "$t" "$2" "$(rate "$big_mib" "$wall_us")"
-	mount_fresh "$1" || return 1
-	metered -- dd if="$at/big" of=/dev/null bs=1M status=none || return 1
-	record "$s" 'read, cold' MiB/s "$t" "$2" "$(rate "$big_mib" "$wall_us")"
-	metered -- dd if="$at/big" of=/dev/null bs=1M status=none || return 1
-	record "$s" 'read, again' MiB/s "$t" "$2" "$(rate "$big_mib" "$wall_us")"
-	cmp "$in/big" "$at/big" >&2
-}
-
-work_mtree() { for_each_mount mtree_one 'the tree' "$1"; }
-
-mtree_one() { # PEER ROUND
-	local at=$mnt/$1 t=${title[$1]} s='tree through the mount'
-	quiet
-	mount_fresh "$1" || return 1
-	metered -- cp -r "$in/tree" "$at/tree" || return 1
-	record "$s" 'cp -r' s "$t" "$2" "$(seconds "$wall_us")"
-	mount_fresh "$1" || return 1
-	metered -- find "$at/tree" -printf '%s\n' || return 1
-	record "$s" 'find with sizes, cold' s "$t" "$2" "$(seconds "$wall_us")"
-	mount_fresh "$1" || return 1
-	metered -- tar -cf "$trees/tree.tar" -C "$at" tree || return 1
-	record "$s" 'tar, cold' s "$t" "$2" "$(seconds "$wall_us")"
-	mount_fresh "$1" || return 1
-	metered -- rm -rf "$at/tree" || return 1
-	record "$s" 'rm -rf, cold' s "$t" "$2" "$(seconds "$wall_us")"
-	tar -xf "$trees/tree.tar" -C "$trees" && diff -r "$in/tree" "$trees/tree" >&2 || return 1
-	rm -rf "$trees/tree" "$trees/tree.tar"
-}
-
-work_lat() { for_each_mount lat_one latency "$1"; }
-
-lat_one() { # PEER ROUND
-	local at=$mnt/$1
-	quiet
-	mount_fresh "$1" || return 1
-	mkdir "$at/plain" "$at/flushed" || return 1
-	lat_row "$1" "$2" create plain 'create, write 4 KiB, close' &&
-		lat_row "$1" "$2" create-fsync flushed 'the same with fsync' &&
-		mount_fresh "$1" && lat_row "$1" "$2" stat plain 'stat, cold' &&
-		mount_fresh "$1" && lat_row "$1" "$2" open plain 'open, read 4 KiB, close, cold'
-}
-
-lat_row() { # PEER ROUND PROBE FOLDER TITLE
-	local p50 p99 s='latency through the mount'
-	read -r p50 p99 < <("$probe" "$3" "$mnt/$1/$4" "$lat_files" 2>>"$log/work.err") || return 1
-	record "$s" "$5: p50" µs "${title[$1]}" "$2" "$p50"
-	record "$s" "$5: p99" µs "${title[$1]}" "$2" "$p99"
 }
 
 # ---- memory and processor time --------------------------------------------------------------
@@ -252,25 +156,6 @@ costs_record() { # PEER WHAT
 }
 
 mib() { awk -v kib="$1" 'BEGIN { printf "%.2f", kib / 1024 }'; }
-
-mount_costs_one() { # PEER
-	quiet
-	mount_costs_ready "$1" || return 1
-	metered "${meter_opts[@]}" -- dd if="$in/big" of="$mnt/$1/big" bs=1M conv=fsync status=none || return 1
-	costs_record "$1" 'mount, write'
-	mount_costs_ready "$1" || return 1
-	metered "${meter_opts[@]}" -- dd if="$mnt/$1/big" of=/dev/null bs=1M status=none || return 1
-	costs_record "$1" 'mount, read'
-}
-
-mount_costs_ready() { # PEER: mounted anew, with the meter on its daemon and its session
-	local server=${server_pid[$(server_of "$1")]} before p
-	unmount_now "$1"
-	before=$(descendants "$server" | sort)
-	mount_fresh "$1" || return 1
-	meter_opts=(-p -a -c "$mount_pid")
-	for p in $(comm -13 <(echo "$before") <(descendants "$server" | sort)); do meter_opts+=(-s "$p"); done
-}
 
 # ---- events: figures of their own, no peer has anything like them ------------------------------
 

@@ -105,7 +105,7 @@ attr_to_entry(struct mount *m, const struct inode *dir, const struct cfs_attr *a
 	e->attr_timeout = attr_time_left(m, a, asked_ns);
 	e->entry_timeout = name_time_left(m, m->entry_timeout, a->promise_epoch, dir, asked_ns);
 	attr_to_stat(m, a, &e->attr);
-	return inode_remember(&m->inodes, a, asked_ns);
+	return inode_remember(&m->inodes, a, dir != NULL ? dir->ref.ino : 0, asked_ns);
 }
 
 void

@@ -88,6 +88,7 @@ inode_open(struct cfs *c, struct inode *i, const struct cfs_attr *a, bool writab
 		/* Pages of the same version stay good; others go with this open. */
 		*keep_cache_out = i->cached_version == a->version;
 		i->cached_version = a->version;
+		atomic_store(&i->opened_version, a->version);
 	}
 	pthread_mutex_unlock(&i->lock);
 	return rc;

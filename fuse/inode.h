@@ -33,6 +33,11 @@ struct inode {
 	uint64_t attr_ns;
 	uint64_t searched_ns, search_from_ns; /* of a directory, see lookup_by_listing() */
 
+	/* where its name was found last; of a file that the server was asked for by name, and that was not opened since */
+	atomic_uint_fast64_t dir;
+	atomic_bool looked_up;
+	atomic_uint_fast64_t opened_version; /* the kernel may have its pages */
+
 	atomic_bool held;     /* without a name: the server was told that it is open */
 	atomic_bool past;     /* found in .versions: not to be written while it has no other name */
 	atomic_bool gone;     /* a directory that the server knows no more; was told once */
@@ -82,10 +87,10 @@ void inodes_each_open(struct inodes *t, void (*each)(void *arg, struct inode *i)
 struct cfs_ref inode_ref(struct inodes *t, uint64_t id);
 
 /*
- * Counts one more look-up by the kernel, and remembers the attributes if they were asked for later than those that are there.
+ * Counts one more look-up by the kernel, in that directory (0: unknown), and remembers the attributes if they were asked for later than those that are there.
  * False without memory.
  */
-bool inode_remember(struct inodes *t, const struct cfs_attr *a, uint64_t asked_ns);
+bool inode_remember(struct inodes *t, const struct cfs_attr *a, uint64_t dir, uint64_t asked_ns);
 void inode_forget(struct inodes *t, uint64_t id, uint64_t n);
 
 /* An own change of the inode's content or attributes begins and has ended (done or not). */
@@ -95,6 +100,8 @@ void inode_change_end(struct inode *i);
 bool inode_is_unchanged(const struct inode *i, uint64_t since_ns);
 /* The same for attributes of any inode, known here or not. */
 bool inodes_unchanged(struct inodes *t, const struct cfs_attr *a, uint64_t since_ns);
+/* Whether the inode was opened in that very version, as far as it is known here. */
+bool inodes_was_opened(struct inodes *t, const struct cfs_attr *a);
 /* Own changes of names may have changed the number of links of inodes that are not at hand. */
 void inodes_note_links(struct inodes *t);
 

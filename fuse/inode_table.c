@@ -271,7 +271,7 @@ inode_ref(struct inodes *t, uint64_t id)
 }
 
 bool
-inode_remember(struct inodes *t, const struct cfs_attr *a, uint64_t asked_ns)
+inode_remember(struct inodes *t, const struct cfs_attr *a, uint64_t dir, uint64_t asked_ns)
 {
 	struct inode *i;
 
@@ -285,6 +285,7 @@ inode_remember(struct inodes *t, const struct cfs_attr *a, uint64_t asked_ns)
 	if (i == NULL) {
 		return false;
 	}
+	atomic_store(&i->dir, dir);
 	inode_note(i, a, asked_ns);
 	inode_put(t, i);
 	return true;
@@ -324,6 +325,19 @@ inodes_unchanged(struct inodes *t, const struct cfs_attr *a, uint64_t since_ns)
 	    (t->forgotten[slot].ino != a->ref.ino || t->forgotten[slot].changed_ns < since_ns);
 	pthread_mutex_unlock(&t->lock);
 	return unchanged;
+}
+
+bool
+inodes_was_opened(struct inodes *t, const struct cfs_attr *a)
+{
+	const struct inode *i;
+	bool was;
+
+	pthread_mutex_lock(&t->lock);
+	i = *find(t, a->ref.ino);
+	was = i != NULL && atomic_load(&i->opened_version) == a->version;
+	pthread_mutex_unlock(&t->lock);
+	return was;
 }
 
 void

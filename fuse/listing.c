@@ -16,6 +16,7 @@ listings_init(struct listings *l)
 {
 	memset(l, 0, sizeof *l);
 	pthread_mutex_init(&l->lock, NULL);
+	pthread_cond_init(&l->came, NULL);
 }
 
 static void
@@ -39,6 +40,7 @@ listings_fini(struct listings *l)
 			listing_free(g);
 		}
 	}
+	pthread_cond_destroy(&l->came);
 	pthread_mutex_destroy(&l->lock);
 }
 
@@ -130,7 +132,7 @@ listing_put(struct listings *l, struct listing *g)
 /* ---- asking */
 
 static struct listing *
-listing_new(struct listings *l, struct cfs_ref dir, uint64_t asked_ns)
+listing_new(struct listings *l, struct cfs_ref dir, uint64_t asked_ns, bool coming)
 {
 	struct listing *g = calloc(1, sizeof *g), **p = bucket(l, dir.ino);
 
@@ -140,6 +142,7 @@ listing_new(struct listings *l, struct cfs_ref dir, uint64_t asked_ns)
 	g->dir = dir;
 	g->asked_ns = asked_ns;
 	g->refs = 1;
+	g->coming = coming;
 	pthread_mutex_lock(&l->lock);
 	g->next = *p;
 	*p = g;
@@ -188,7 +191,7 @@ keep_row(void *arg, const char *name, uint64_t cookie, const struct cfs_attr *at
 int
 listing_fetch(struct mount *m, struct cfs_ref dir, uint64_t after, size_t max, struct listing **out)
 {
-	struct listing *g = listing_new(&m->listings, dir, now_mono_ns());
+	struct listing *g = listing_new(&m->listings, dir, now_mono_ns(), after == 0);
 	int rc;
 
 	*out = NULL;
@@ -198,17 +201,18 @@ listing_fetch(struct mount *m, struct cfs_ref dir, uint64_t after, size_t max, s
 	g->after = after;
 	g->max = max;
 	rc = cfs_readdir(m->c, dir, after, keep_row, g, &g->eof, &g->parent, NULL);
+	pthread_mutex_lock(&m->listings.lock);
+	g->coming = false;
+	pthread_cond_broadcast(&m->listings.came);
 	if (rc < 0) {
-		listing_put(&m->listings, g);
-		return rc;
-	}
-	if (after == 0 && m->fresh_ns > 0) {
-		pthread_mutex_lock(&m->listings.lock);
+		unref(&m->listings, g);
+		g = NULL;
+	} else if (after == 0 && m->fresh_ns > 0) {
 		keep(m, g);
-		pthread_mutex_unlock(&m->listings.lock);
 	}
+	pthread_mutex_unlock(&m->listings.lock);
 	*out = g;
-	return 0;
+	return rc < 0 ? rc : 0;
 }
 
 void
@@ -219,7 +223,7 @@ listing_note_empty(struct mount *m, const struct cfs_attr *dir, uint64_t parent,
 	if (m->fresh_ns == 0 || dir->promise_epoch == 0) {
 		return;
 	}
-	g = listing_new(&m->listings, dir->ref, asked_ns);
+	g = listing_new(&m->listings, dir->ref, asked_ns, false);
 	if (g == NULL) {
 		return;
 	}
@@ -303,9 +307,8 @@ is_fresh(const struct mount *m, const struct listing *g)
 	return m->fresh_ns > 0 && cfs_promised_ns(m->c, g->epoch) > 0;
 }
 
-/* Locked. */
-static struct listing *
-find_kept(struct mount *m, uint64_t dir)
+struct listing *
+listing_find_locked(struct mount *m, uint64_t dir)
 {
 	struct listing *g = *bucket(&m->listings, dir);
 
@@ -315,21 +318,37 @@ find_kept(struct mount *m, uint64_t dir)
 	return g != NULL && is_fresh(m, g) && !g->spoiled ? g : NULL;
 }
 
-struct listing *
-listing_get(struct mount *m, uint64_t dir)
+static bool
+is_coming(struct listings *l, uint64_t dir)
 {
+	const struct listing *g = *bucket(l, dir);
+
+	while (g != NULL && !(g->coming && g->dir.ino == dir)) {
+		g = g->next;
+	}
+	return g != NULL;
+}
+
+int
+listing_obtain(struct mount *m, struct cfs_ref dir, size_t max, struct listing **out)
+{
+	struct listings *l = &m->listings;
 	struct listing *g;
 
-	pthread_mutex_lock(&m->listings.lock);
-	g = find_kept(m, dir);
+	pthread_mutex_lock(&l->lock);
+	while (is_coming(l, dir.ino)) {
+		pthread_cond_wait(&l->came, &l->lock);
+	}
+	g = listing_find_locked(m, dir.ino);
 	if (g != NULL && g->n_touched > 0) {
 		g = NULL;
 	}
 	if (g != NULL) {
 		g->refs++;
 	}
-	pthread_mutex_unlock(&m->listings.lock);
-	return g;
+	pthread_mutex_unlock(&l->lock);
+	*out = g;
+	return g != NULL ? 0 : listing_fetch(m, dir, 0, max, out);
 }
 
 /* Locked. Without memory there is no index, and nothing is found. */
@@ -381,7 +400,7 @@ listings_find(struct mount *m, uint64_t dir, const char *name, struct cfs_attr *
 	struct listing *g;
 
 	pthread_mutex_lock(&m->listings.lock);
-	g = find_kept(m, dir);
+	g = listing_find_locked(m, dir);
 	if (g != NULL && !is_touched(g, hash)) {
 		row = find_row(g, name, hash);
 		*asked_ns_out = g->asked_ns;

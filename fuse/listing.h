@@ -41,16 +41,21 @@ struct listing {
 	char *names;
 	size_t names_len, names_cap;
 	bool eof;        /* nothing stands behind the last row */
+	bool coming;     /* asked for from the start, and not answered yet */
 	bool kept;       /* for look-ups */
 	uint32_t *index; /* rows by hash, made by the first look-up; 0: free, else row + 1 */
 	size_t index_size;
 	uint64_t *touched; /* hashes of names changed by this mount, open addressing; 0: free */
 	size_t n_touched, touched_size;
 	bool spoiled; /* all names were changed, or memory is out: trust nothing */
+	/* of a walk (ahead.h): rows that were read, asked for, and how many in a row */
+	size_t read_row, asked_row;
+	unsigned hits;
 };
 
 struct listings {
 	pthread_mutex_t lock;
+	pthread_cond_t came; /* one that was coming */
 	struct listing *buckets[LISTING_BUCKETS];
 	struct listing *oldest, *newest; /* kept ones */
 	size_t kept_rows, kept;
@@ -67,8 +72,13 @@ void listings_fini(struct listings *l);
  */
 int listing_fetch(struct mount *m, struct cfs_ref dir, uint64_t after, size_t max,
 		  struct listing **out);
-/* A kept listing of a directory that is promised and untouched; NULL if there is none. */
-struct listing *listing_get(struct mount *m, uint64_t dir);
+/*
+ * The listing from the start: one that is kept, promised and untouched, or one that somebody has asked for just now and that turns
+ * out to be so, or else as listing_fetch().
+ */
+int listing_obtain(struct mount *m, struct cfs_ref dir, size_t max, struct listing **out);
+/* With the lock, and borrowed for as long: a kept listing that is promised; names of it may have been touched. */
+struct listing *listing_find_locked(struct mount *m, uint64_t dir);
 void listing_put(struct listings *l, struct listing *g);
 /* The directory was just made by this mount, with these attributes: it is empty, and its names are promised with it. */
 void listing_note_empty(struct mount *m, const struct cfs_attr *dir, uint64_t parent,

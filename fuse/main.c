@@ -146,6 +146,7 @@ connect_server(struct mount *m, const struct options *o, struct cfs_err *err)
 	    .lock_lost = mount_lock_lost,
 	    .lock_lost_arg = m,
 	    .promises = m->fresh_ns > 0,
+	    .content_bytes = MOUNT_CONTENT_BYTES,
 	    .invalid = inval_hook,
 	    .invalid_arg = m,
 	};

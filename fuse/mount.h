@@ -29,7 +29,9 @@
 #include "lock.h"
 #include "versions.h"
 
-#define MOUNT_IO_MAX (1024u * 1024)
+#define MOUNT_IO_MAX        (1024u * 1024)
+/* Contents of small files that walks will ask for. */
+#define MOUNT_CONTENT_BYTES (8u * 1024 * 1024)
 
 struct mount {
 	struct cfs *c;

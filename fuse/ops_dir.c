@@ -66,20 +66,18 @@ op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 static int
 fetch(struct mount *m, struct dir *d, uint64_t after)
 {
-	listing_put(&m->listings, d->listing);
-	d->listing = after == 0 ? listing_get(m, d->ref.ino) : NULL;
-	if (d->listing == NULL) {
-		int rc = listing_fetch(m, d->ref, after, ROWS_MAX, &d->listing);
+	int rc;
 
-		if (rc != 0) {
-			return rc;
-		}
+	listing_put(&m->listings, d->listing);
+	d->listing = NULL;
+	if (after != 0) {
+		return listing_fetch(m, d->ref, after, ROWS_MAX, &d->listing);
 	}
-	if (after == 0) {
-		ahead_note(&m->ahead, d->ref,
-			   (struct cfs_ref){.ino = d->listing->parent, .gen = d->ref.gen});
+	rc = listing_obtain(m, d->ref, ROWS_MAX, &d->listing);
+	if (rc == 0) {
+		ahead_listed(&m->ahead, d->listing);
 	}
-	return 0;
+	return rc;
 }
 
 /* Index of the row behind a cookie, asking the server if it is not here; the number of rows at the end of the directory. */

@@ -85,6 +85,9 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fi->keep_cache = 0;
 		rc = inode_truncate(m, i, 0, &a);
 	}
+	if (rc == 0 && for_reading(fi) && !fi->keep_cache) {
+		ahead_opened(&m->ahead, i, &a);
+	}
 	if (rc == 0) {
 		rc = fuse_reply_open(req, fi) == -ENOENT ? CFS_ECANCELED : 0;
 	} else {
@@ -172,21 +175,16 @@ op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 static void
 op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
-	void *buf = malloc(size);
-	ssize_t n;
+	struct cfs_view v;
+	int rc = cfs_file_view(handle_inode(fi)->file, size, (uint64_t)off, &v, NULL);
 
 	(void)ino;
-	if (buf == NULL) {
-		fuse_reply_err(req, ENOMEM);
+	if (rc < 0) {
+		reply_code(req, rc);
 		return;
 	}
-	n = cfs_file_pread(handle_inode(fi)->file, buf, size, (uint64_t)off, NULL);
-	if (n < 0) {
-		reply_code(req, (int)n);
-	} else {
-		fuse_reply_buf(req, buf, (size_t)n);
-	}
-	free(buf);
+	fuse_reply_buf(req, v.data, v.len);
+	cfs_view_done(&v);
 }
 
 static void

@@ -53,7 +53,7 @@ list_searched(struct mount *m, struct inode *dir)
 {
 	struct listing *g = NULL;
 
-	if (listing_fetch(m, dir->ref, 0, SEARCH_ROWS, &g) != 0 || !g->eof) {
+	if (listing_obtain(m, dir->ref, SEARCH_ROWS, &g) != 0 || !g->eof) {
 		pthread_mutex_lock(&dir->lock);
 		dir->search_from_ns = now_mono_ns() + SEARCH_PAUSE_S * (uint64_t)NS_PER_S;
 		pthread_mutex_unlock(&dir->lock);
@@ -88,7 +88,8 @@ ask(struct mount *m, struct inode *dir, const char *name, struct cfs_attr *a, ui
 	int rc;
 
 	*asked_ns = now_mono_ns();
-	rc = cfs_lookup(m->c, dir->ref, name, a, NULL);
+	rc = ahead_wants_content(&m->ahead) ? cfs_lookup_ahead(m->c, dir->ref, name, a, NULL)
+					    : cfs_lookup(m->c, dir->ref, name, a, NULL);
 	atomic_store(&m->look_ns, now_mono_ns() - *asked_ns);
 	if (note_search(dir, *asked_ns, now_mono_ns() - *asked_ns)) {
 		list_searched(m, dir);
@@ -107,7 +108,7 @@ ask(struct mount *m, struct inode *dir, const char *name, struct cfs_attr *a, ui
 /* From what is remembered, or from the server. */
 static int
 look_up(struct mount *m, struct inode *dir, const char *name, struct cfs_attr *a,
-	uint64_t *asked_ns)
+	uint64_t *asked_ns, bool *asked_out)
 {
 	enum listing_answer answer;
 
@@ -121,6 +122,7 @@ look_up(struct mount *m, struct inode *dir, const char *name, struct cfs_attr *a
 		list_searched(m, dir);
 		answer = listings_find(m, dir->ref.ino, name, a, asked_ns);
 	}
+	*asked_out = answer == LISTING_UNKNOWN;
 	if (answer == LISTING_UNKNOWN) {
 		return ask(m, dir, name, a, asked_ns);
 	}
@@ -132,10 +134,16 @@ op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct mount *m = mount_of(req);
 	struct inode *dir = inode_get(&m->inodes, parent);
+	struct inode *found = NULL;
 	struct cfs_attr a = {0};
 	uint64_t asked_ns = 0;
-	int rc = dir != NULL ? dir_code(dir, look_up(m, dir, name, &a, &asked_ns)) : CFS_ESTALE;
+	bool asked = false;
+	int rc =
+	    dir != NULL ? dir_code(dir, look_up(m, dir, name, &a, &asked_ns, &asked)) : CFS_ESTALE;
 
+	if (rc == 0 && asked && (found = inode_obtain(&m->inodes, a.ref)) != NULL) {
+		atomic_store(&found->looked_up, true);
+	}
 	if (rc == 0) {
 		reply_entry(req, dir, &a, asked_ns);
 	} else if (rc == CFS_ENOENT && m->negative_timeout > 0 && a.promise_epoch != 0) {
@@ -147,6 +155,7 @@ op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	} else {
 		reply_code(req, rc);
 	}
+	inode_put(&m->inodes, found);
 	inode_put(&m->inodes, dir);
 }
 

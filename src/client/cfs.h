@@ -82,6 +82,8 @@ struct cfs_options {
 	 * they change. The connection is then kept alive and listened to. Whoever remembers more himself sets invalid, too.
 	 */
 	bool promises;
+	/* Bytes of small files that are held ahead of who will read them (cfs_content_ahead()); 0: none. */
+	size_t content_bytes;
 	/*
 	 * Something ended that was promised; called in a thread that does nothing else, and may call everything of the connection. The
 	 * one who made the change waits until it is told: true, it is forgotten; false, cfs_invalid_done() follows, from any thread.
@@ -198,12 +200,6 @@ int cfs_place(struct cfs *c, const char *path, bool nofollow, struct cfs_place *
 /* CFS_ENOENT: out's promise_epoch says whether that is promised. */
 int cfs_lookup(struct cfs *c, struct cfs_ref dir, const char *name, struct cfs_attr *out,
 	       struct cfs_err *err);
-/*
- * The same, with the content in the same answer if it is inline and at most *data_len bytes: then *data_len is its length and
- * *has_data true.
- */
-int cfs_lookup_data(struct cfs *c, struct cfs_ref dir, const char *name, struct cfs_attr *out,
-		    void *data, size_t *data_len, bool *has_data, struct cfs_err *err);
 int cfs_getattr(struct cfs *c, struct cfs_ref ref, struct cfs_attr *out, struct cfs_err *err);
 
 /*
@@ -431,6 +427,7 @@ void cfs_xfer_free(struct cfs_xfer *x);
 #include "client/cfs_events.h"
 #include "client/cfs_lock.h"
 #include "client/cfs_promise.h"
+#include "client/cfs_view.h"
 
 #include "client/cfs_past.h"
 

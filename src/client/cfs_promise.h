@@ -24,6 +24,20 @@ void cfs_promise_check(struct cfs *c, struct cfs_attr *a);
 /* What an invalidation told of is forgotten, after the hook has returned false. */
 void cfs_invalid_done(struct cfs *c, const struct cfs_invalid *what);
 
+/*
+ * Files of up to so many bytes are worth asking for ahead of who will read them. Their content is held under a promise of its own, in
+ * cfs_options.content_bytes, until cfs_file_pread() has given it out.
+ */
+#define CFS_CONTENT_MAX (128u * 1024)
+/*
+ * Asks for the content of these files, and does not wait. What others own is passed over, because reading it counts as a
+ * download; so is what is there already and what there is no room for.
+ */
+void cfs_content_ahead(struct cfs *c, const struct cfs_attr *files, size_t n);
+/* As cfs_lookup(); the content of a small file comes with the answer and is held. */
+int cfs_lookup_ahead(struct cfs *c, struct cfs_ref dir, const char *name, struct cfs_attr *out,
+		     struct cfs_err *err);
+
 /* cfs_promise_check() for what cfs_file_flush() answered. */
 void cfs_file_promise_check(struct cfs_file *f, struct cfs_attr *a);
 /* Tells the file that somebody else changed the inode, which has that size now. What this client wrote stays. */

@@ -11,7 +11,7 @@
 #include "base/io.h"
 #include "base/time.h"
 #include "client/call.h"
-#include "client/file.h"
+#include "client/file_segment.h"
 
 int
 conn_init(struct cfs *c, struct cfs_err *err)

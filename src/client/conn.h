@@ -127,6 +127,7 @@ struct cfs {
 	struct cfs_file *files; /* open ones */
 	struct bufs read_bufs;  /* of FILE_SEGMENT */
 	struct bufs write_bufs; /* of CFS_BLOB_MAX */
+	size_t ahead_bytes;     /* of what was asked for ahead of readers */
 	size_t file_bytes;      /* blobs of theirs under way */
 	unsigned file_watchers; /* threads that wait for one of their answers */
 

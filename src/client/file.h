@@ -18,31 +18,12 @@
 #include "client/call.h"
 #include "client/cfs.h"
 
-/* Bytes read ahead: what one request asks for, and the window at first and at most. */
-#define FILE_SEGMENT    (1024u * 1024)
+/* The window of what is read ahead, at first. */
 #define FILE_WINDOW_MIN (256u * 1024)
-#define FILE_WINDOW_MAX (8u * 1024 * 1024)
-/* Bytes that were read ahead are given out for so long: by then somebody else may have changed the file. */
-#define FILE_FRESH_NS   (2 * UINT64_C(1000000000))
 /* Bytes written and not answered, of all files of one connection together. */
 #define FILE_WRITES_MAX (12u * 1024 * 1024)
 
-/* A piece of the file that was asked for ahead of its reader. */
-struct segment {
-	struct segment *next; /* by offset */
-	struct cfs *c;
-	struct cfs_file *f; /* not once it is dropped */
-	struct call *call;  /* NULL: answered */
-	uint64_t offset;
-	size_t asked, len; /* len: bytes that came; less at the end of the file */
-	size_t used;       /* bytes given out */
-	unsigned char *data;
-	uint64_t version, ns; /* ns: when it was answered */
-	unsigned holders;     /* readers that wait for it or copy from it */
-	bool dropped;         /* freed by the last holder */
-	int code;
-	struct cfs_err err;
-};
+struct segment;
 
 struct cfs_file {
 	struct cfs *c;
@@ -72,8 +53,8 @@ struct cfs_file {
 	struct cfs_err error;        /* of an earlier write, told once */
 	struct segment *segments;
 	uint64_t next_offset; /* where a program that reads on would read */
+	uint64_t read_ns;     /* when it read last */
 	size_t window;
-	size_t ahead; /* bytes of all segments */
 };
 
 /* Locked. Forgets what was read ahead. */
@@ -87,6 +68,19 @@ int file_send_gathered(struct cfs_file *f, bool durable, struct cfs_err *err);
 int file_settle(struct cfs_file *f, bool *durable, struct cfs_err *err);
 /* Copies from what is gathered if all of it is there. Takes write_lock. */
 bool file_read_gathered(struct cfs_file *f, void *buf, size_t size, uint64_t offset);
+
+/*
+ * Puts holes back among size bytes of an answer to READ, of which bulk came. Returns the bytes covered, or -1 when the pieces cannot
+ * be right.
+ */
+ssize_t file_spread(unsigned char *data, size_t size, size_t bulk, struct list pieces);
+/*
+ * Locked. Reads from the content that is held of the whole file, or on its way. CFS_ENODATA: there is none that is good.
+ */
+ssize_t file_read_content(struct cfs_file *f, void *buf, size_t size, uint64_t offset,
+			  struct cfs_err *err);
+/* Locked. Whether there is any, good or not. */
+bool file_has_content(const struct cfs_file *f);
 
 /* Locked. Others changed the inode: what was read ahead is old. */
 void files_invalidate(struct cfs *c, uint64_t ino);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * Reads of an open file. A program that reads on is served from segments that were asked for ahead of it, in a window
- * that doubles as long as it does; one that jumps about gets exactly what it asks for, straight into its buffer.
+ * Reads of an open file. A program that reads on is served from segments that were asked for ahead of it; one that jumps
+ * about gets exactly what it asks for, straight into its buffer; a small file may be there whole (trust_content.c).
  */
 
 #include <stdlib.h>
@@ -10,237 +10,9 @@
 
 #include "base/bytes.h"
 #include "base/time.h"
-#include "client/file.h"
-#include "proto/codec.h"
+#include "client/file_segment.h"
 
-#define READ_DOWNLOAD 2u
-
-/* A server answers with some 1,000 pieces at most (ops.def); putting holes back costs the square of their number. */
-#define PIECES_MAX 4096u
-
-/* ---- answers */
-
-/*
- * Puts holes back among the bytes of an answer, which come without them. From the end, because every byte only moves up.
- * Returns the bytes covered, or -1 when the pieces cannot be right.
- */
-static ssize_t
-spread(unsigned char *data, size_t size, size_t bulk, struct list pieces)
-{
-	struct m_read_piece p;
-	struct list it = pieces;
-	size_t covered = 0, solid = 0;
-
-	if (pieces.count > PIECES_MAX)
-		return -1;
-	while (list_next(&it, &p)) {
-		if (p.length > size - covered)
-			return -1;
-		covered += p.length;
-		solid += p.kind != 0 ? p.length : 0;
-	}
-	if (solid != bulk)
-		return -1;
-	/* Without holes everything is in its place; with them, piece by piece, the last first. */
-	for (uint32_t n = solid == covered ? 0 : pieces.count; n > 0; n--) {
-		size_t to = 0, from = 0;
-
-		it = pieces;
-		for (uint32_t i = 0; i < n && list_next(&it, &p); i++) {
-			to += p.length;
-			from += p.kind != 0 ? p.length : 0;
-		}
-		if (p.kind != 0)
-			memmove(data + to - p.length, data + from - p.length, p.length);
-		else
-			memset(data + to - p.length, 0, p.length);
-	}
-	return (ssize_t)covered;
-}
-
-/* Locked. Reads the answer of a READ into *len_out; notes what it says of the file. */
-static int
-take_answer(struct cfs_file *f, struct call *k, unsigned char *data, size_t size, size_t *len_out,
-	    uint64_t *version_out, struct cfs_err *err)
-{
-	struct m_read_rep rep;
-	int rc = call_result(k, &rep, err);
-
-	if (rc < 0)
-		return rc;
-	ssize_t n = spread(data, size, k->dst_len, rep.pieces);
-	if (n < 0)
-		return err_set(err, CFS_EPROTO, "read: an answer that cannot be right");
-	*len_out = (size_t)n;
-	*version_out = rep.version;
-	/* With writes under way this client knows the size better. */
-	if (rep.version >= f->version && f->writes == 0 && !f->gathered)
-		f->size = rep.size;
-	if (rep.version > f->version)
-		f->version = rep.version;
-	return 0;
-}
-
-static struct m_read_req
-read_request(const struct cfs_file *f, uint64_t offset, size_t size)
-{
-	return (struct m_read_req){
-	    .ino = f->ref.ino,
-	    .gen = f->ref.gen,
-	    .offset = offset,
-	    .length = (uint32_t)size,
-	    .flags = f->foreign ? READ_DOWNLOAD : 0,
-	};
-}
-
-/* ---- segments; all locked */
-
-static void
-segment_free(struct segment *s)
-{
-	struct cfs *c = s->c;
-
-	call_free_locked(s->call);
-	if (s->asked > FILE_SEGMENT / 2)
-		bufs_put(&c->read_bufs, s->data);
-	else
-		free(s->data);
-	free(s);
-}
-
-static void
-segment_release(struct segment *s)
-{
-	if (--s->holders == 0 && s->dropped)
-		segment_free(s);
-}
-
-static void
-segment_drop(struct cfs_file *f, struct segment *s)
-{
-	struct segment **at = &f->segments;
-
-	while (*at != s)
-		at = &(*at)->next;
-	*at = s->next;
-	f->ahead -= s->asked;
-	s->dropped = true;
-	/* The request may still write into the buffer: giving it up is rare and may cost the line, so it is let go on. */
-	if (s->holders == 0 && s->call == NULL)
-		segment_free(s);
-}
-
-void
-file_drop_segments(struct cfs_file *f)
-{
-	while (f->segments != NULL)
-		segment_drop(f, f->segments);
-}
-
-static void
-segment_answered(struct call *k)
-{
-	struct segment *s = k->owner;
-	struct cfs *c = k->c;
-
-	s->call = NULL;
-	s->ns = now_mono_ns();
-	if (s->dropped)
-		s->code = CFS_ECANCELED;
-	else
-		s->code = take_answer(s->f, k, s->data, s->asked, &s->len, &s->version, &s->err);
-	call_free_locked(k);
-	if (c->file_watchers > 0)
-		conn_wake_all(c);
-	if (s->dropped && s->holders == 0)
-		segment_free(s);
-}
-
-static int
-segment_ask(struct cfs_file *f, uint64_t offset, size_t size)
-{
-	struct m_read_req req = read_request(f, offset, size);
-	struct segment *s = calloc(1, sizeof(*s)), **at = &f->segments;
-
-	if (s == NULL)
-		return CFS_ENOMEM;
-	s->c = f->c;
-	s->data = size > FILE_SEGMENT / 2 ? bufs_get(&f->c->read_bufs) : malloc(size);
-	if (s->data == NULL || call_new_locked(f->c, OP_READ, &req, &s->call, NULL) < 0) {
-		free(s->data);
-		free(s);
-		return CFS_ENOMEM;
-	}
-	s->f = f;
-	s->offset = offset;
-	s->asked = size;
-	call_take_bulk(s->call, s->data, size);
-	s->call->owner = s;
-	s->call->done = segment_answered;
-	s->call->lazy = true;
-	while (*at != NULL && (*at)->offset < offset)
-		at = &(*at)->next;
-	s->next = *at;
-	*at = s;
-	f->ahead += size;
-	conn_submit(f->c, s->call);
-	return 0;
-}
-
-static struct segment *
-segment_find(const struct cfs_file *f, uint64_t offset)
-{
-	for (struct segment *s = f->segments; s != NULL; s = s->next) {
-		if (offset >= s->offset && offset < s->offset + s->asked)
-			return s;
-	}
-	return NULL;
-}
-
-static uint64_t
-segments_end(const struct cfs_file *f, uint64_t from)
-{
-	uint64_t end = from;
-
-	for (const struct segment *s = f->segments; s != NULL; s = s->next) {
-		if (s->offset <= end && s->offset + s->asked > end)
-			end = s->offset + s->asked;
-	}
-	return end;
-}
-
-/* Drops the oldest, lowest segments until there is room for more. */
-static bool
-make_room(struct cfs_file *f, size_t more, uint64_t keep_from)
-{
-	while (f->ahead + more > FILE_WINDOW_MAX && f->segments != NULL &&
-	       f->segments->offset + f->segments->asked <= keep_from)
-		segment_drop(f, f->segments);
-	return f->ahead + more <= FILE_WINDOW_MAX;
-}
-
-/* Asks for what the program will read next: up to a window behind offset, at least size bytes. */
-static void
-read_ahead(struct cfs_file *f, uint64_t offset, size_t size)
-{
-	uint64_t end = segments_end(f, offset);
-	uint64_t want = offset + max_size(size, f->window);
-
-	/* More is asked for in steps, not with every small read. */
-	if (end > offset && end - offset > f->window / 2)
-		return;
-	if (want > f->size)
-		want = f->size;
-	while (end < want) {
-		size_t step = (size_t)min_u64(want - end, max_size(f->window / 2, 65536));
-
-		step = min_size(step, FILE_SEGMENT);
-		if (!make_room(f, step, offset) || segment_ask(f, end, step) < 0)
-			break;
-		end += step;
-	}
-	f->window = min_size(f->window * 2, FILE_WINDOW_MAX / 2);
-}
+/* ---- from what was asked for ahead */
 
 static bool
 segment_is_there(void *arg)
@@ -250,62 +22,89 @@ segment_is_there(void *arg)
 	return s->call == NULL;
 }
 
-/* Waits for a segment and copies from it. Bytes copied, 0 at the end of the file, CFS_EBUSY to look again, or an error. */
-static ssize_t
-segment_copy(struct cfs_file *f, struct segment *s, unsigned char *buf, size_t size,
-	     uint64_t offset, struct cfs_err *err)
+static int
+await_segment(struct cfs_file *f, struct segment *s, struct cfs_err *err)
 {
 	struct cfs *c = f->c;
+	uint64_t from = now_mono_ns();
 	struct waiter w;
-	ssize_t n = CFS_EBUSY;
 	int rc;
 
+	if (s->call == NULL)
+		return 0;
 	waiter_init(&w, c, segment_is_there, s, -1);
-	s->holders++;
 	c->file_watchers++;
 	rc = conn_wait(c, &w, err);
 	c->file_watchers--;
-	if (rc < 0) {
-		n = rc;
-	} else if (s->dropped || now_mono_ns() - s->ns > FILE_FRESH_NS || s->version < f->version) {
-		if (!s->dropped)
-			segment_drop(f, s);
-	} else if (s->code < 0) {
-		n = s->code;
+	file_waited(f, now_mono_ns() - from);
+	return rc;
+}
+
+/*
+ * Bytes that the segment, which is held, has at *data_out for this read; 0 at the end of the file, CFS_EBUSY to look again, or an
+ * error. What the program has read of it to the end is dropped.
+ */
+static ssize_t
+segment_take(struct cfs_file *f, struct segment *s, size_t size, uint64_t offset,
+	     const unsigned char **data_out, struct cfs_err *err)
+{
+	size_t at = (size_t)(offset - s->offset);
+	ssize_t n;
+	int rc = await_segment(f, s, err);
+
+	if (rc < 0)
+		return rc;
+	/* A short answer is no end of the file: what is behind it is asked for anew, from there on. */
+	if (s->code == 0 && (!segment_is_good(f, s) || (s->answer.len > 0 && at >= s->answer.len &&
+							s->answer.len < s->asked))) {
+		segment_drop(s);
+		return CFS_EBUSY;
+	}
+	if (s->code < 0) {
+		if (s->dropped)
+			return CFS_EBUSY;
 		if (err != NULL)
 			*err = s->err;
-		segment_drop(f, s);
-	} else if (s->len > 0 && s->len < s->asked && offset - s->offset >= s->len) {
-		/* A short answer is no end of the file: what is behind it is asked for anew, from there on. */
-		segment_drop(f, s);
-	} else {
-		size_t at = (size_t)(offset - s->offset);
-
-		n = at < s->len ? (ssize_t)min_size(size, s->len - at) : 0;
-		/* It is held, so that nobody frees it meanwhile. */
-		pthread_mutex_unlock(&c->lock);
-		memcpy(buf, s->data + at, (size_t)n);
-		pthread_mutex_lock(&c->lock);
-		s->used += (size_t)n;
-		if (n > 0 && s->used >= s->len && s->len == s->asked && !s->dropped)
-			segment_drop(f, s);
+		segment_drop(s);
+		return s->code;
 	}
-	segment_release(s); /* NOLINT(clang-analyzer-unix.Malloc): held since above */
+	n = at < s->answer.len ? (ssize_t)min_size(size, s->answer.len - at) : 0;
+	*data_out = s->answer.data + at;
+	s->used += (size_t)n;
+	if (n > 0 && s->used >= s->answer.len && s->answer.len == s->asked)
+		segment_drop(s);
 	return n;
 }
 
-/* ---- reading */
+static ssize_t
+copy_from_segment(struct cfs_file *f, struct segment *s, unsigned char *buf, size_t size,
+		  uint64_t offset, struct cfs_err *err)
+{
+	const unsigned char *data = NULL;
+	ssize_t n;
 
-/* Locked. Exactly these bytes, straight into the caller's buffer. */
+	segment_hold(s);
+	n = segment_take(f, s, size, offset, &data, err);
+	if (n > 0) {
+		/* It is held, so that nobody frees it meanwhile. */
+		pthread_mutex_unlock(&f->c->lock);
+		memcpy(buf, data, (size_t)n);
+		pthread_mutex_lock(&f->c->lock);
+	}
+	segment_release(s);
+	return n;
+}
+
+/* ---- reading; locked */
+
+/* Exactly these bytes, straight into the caller's buffer. */
 static ssize_t
 read_direct(struct cfs_file *f, unsigned char *buf, size_t size, uint64_t offset,
 	    struct cfs_err *err)
 {
-	struct m_read_req req = read_request(f, offset, size);
+	struct file_answer a = {.data = buf, .size = size};
 	struct call *k;
-	size_t n = 0;
-	uint64_t version;
-	int rc = call_new_locked(f->c, OP_READ, &req, &k, err);
+	int rc = file_call_read(f, offset, size, &k, err);
 
 	if (rc < 0)
 		return rc;
@@ -314,9 +113,9 @@ read_direct(struct cfs_file *f, unsigned char *buf, size_t size, uint64_t offset
 	rc = call_run(k, NULL, err);
 	pthread_mutex_lock(&f->c->lock);
 	if (rc == 0)
-		rc = take_answer(f, k, buf, size, &n, &version, err);
+		rc = file_take_answer(f, k, &a, err);
 	call_free_locked(k);
-	return rc < 0 ? rc : (ssize_t)n;
+	return rc < 0 ? rc : (ssize_t)a.len;
 }
 
 static bool
@@ -329,27 +128,53 @@ is_sequential(const struct cfs_file *f, uint64_t offset, size_t size)
 	       (offset > 0 || f->next_offset == 0);
 }
 
-/* Locked. */
-static ssize_t
-read_some(struct cfs_file *f, unsigned char *buf, size_t size, uint64_t offset, struct cfs_err *err)
+/* Notes where the program reads, and asks ahead of it if it reads on. The segment that has the first byte, or NULL. */
+static struct segment *
+follow(struct cfs_file *f, size_t size, uint64_t offset)
 {
-	struct segment *s;
-
+	f->read_ns = now_mono_ns();
 	if (is_sequential(f, offset, size)) {
 		if (offset + size > f->next_offset)
 			f->next_offset = offset + size;
 		/* The first read of a small part says nothing yet. */
 		if (offset < f->size && (offset > 0 || f->size > size))
-			read_ahead(f, offset, size);
+			file_read_ahead(f, offset, size);
 	} else {
 		f->next_offset = offset + size;
 		f->window = FILE_WINDOW_MIN;
 	}
-	s = segment_find(f, offset);
+	return segment_find(f, offset);
+}
+
+static ssize_t
+read_some(struct cfs_file *f, unsigned char *buf, size_t size, uint64_t offset, struct cfs_err *err)
+{
+	struct segment *s = follow(f, size, offset);
+
 	if (s == NULL)
 		return read_direct(f, buf, min_size(size, f->c->who.max_blob), offset, err);
-	return segment_copy(f, s, buf, size, offset, err);
+	return copy_from_segment(f, s, buf, size, offset, err);
 }
+
+static ssize_t
+read_all(struct cfs_file *f, unsigned char *buf, size_t size, uint64_t offset, struct cfs_err *err)
+{
+	size_t done = 0;
+	ssize_t n = file_read_content(f, buf, size, offset, err);
+
+	if (n != CFS_ENODATA)
+		return n;
+	do {
+		do
+			n = read_some(f, buf + done, size - done, offset + done, err);
+		while (n == CFS_EBUSY);
+		if (n > 0)
+			done += (size_t)n;
+	} while (n > 0 && done < size && offset + done < f->size);
+	return n < 0 ? n : (ssize_t)done;
+}
+
+/* ---- behind what the program wrote */
 
 /* Locked. Whether a write that is not answered may concern this range. */
 static bool
@@ -378,17 +203,22 @@ settle_for_read(struct cfs_file *f, struct cfs_err *err)
 	return rc;
 }
 
+static int
+check_read(struct cfs_file *f, size_t size, uint64_t offset, struct cfs_err *err)
+{
+	if (size > INT64_MAX / 2 || offset > INT64_MAX / 2)
+		return err_code(err, CFS_EINVAL);
+	return file_check_lost(f, err);
+}
+
 ssize_t
 cfs_file_pread(struct cfs_file *f, void *buf, size_t size, uint64_t offset, struct cfs_err *err)
 {
 	struct cfs *c = f->c;
-	size_t done = 0;
-	ssize_t n = 1;
+	ssize_t n = check_read(f, size, offset, err);
 
-	if (size > INT64_MAX / 2 || offset > INT64_MAX / 2)
-		return err_code(err, CFS_EINVAL);
-	if (file_check_lost(f, err) < 0)
-		return CFS_ELOCKLOST;
+	if (n < 0 || size == 0)
+		return n;
 	pthread_mutex_lock(&c->lock);
 	if (is_dirty(f, offset, size)) {
 		pthread_mutex_unlock(&c->lock);
@@ -399,17 +229,76 @@ cfs_file_pread(struct cfs_file *f, void *buf, size_t size, uint64_t offset, stru
 			return rc;
 		pthread_mutex_lock(&c->lock);
 	}
-	while (n > 0 && done < size) {
-		do
-			n = read_some(f, (unsigned char *)buf + done, size - done, offset + done,
-				      err);
-		while (n == CFS_EBUSY);
-		if (n > 0)
-			done += (size_t)n;
-		if (n > 0 && offset + done >= f->size)
-			break;
-	}
+	n = read_all(f, buf, size, offset, err);
 	conn_push(c);
 	pthread_mutex_unlock(&c->lock);
-	return n < 0 ? n : (ssize_t)done;
+	return n;
+}
+
+/* ---- without a copy */
+
+/* Locked. From one segment, if it has all of it; CFS_ENODATA if not. */
+static ssize_t
+view_segment(struct cfs_file *f, size_t size, uint64_t offset, struct cfs_view *v,
+	     struct cfs_err *err)
+{
+	struct segment *s;
+	const unsigned char *data = NULL;
+	ssize_t n;
+
+	if (is_dirty(f, offset, size) || file_has_content(f))
+		return CFS_ENODATA;
+	s = follow(f, size, offset);
+	if (s == NULL || offset + size > s->offset + s->asked)
+		return CFS_ENODATA;
+	segment_hold(s);
+	n = segment_take(f, s, size, offset, &data, err);
+	if (n >= 0 && ((size_t)n == size || offset + (size_t)n >= f->size)) {
+		*v = (struct cfs_view){.data = data, .len = (size_t)n, .c = f->c, .segment = s};
+		return n;
+	}
+	segment_release(s);
+	return n == CFS_EBUSY || n >= 0 ? CFS_ENODATA : n;
+}
+
+int
+cfs_file_view(struct cfs_file *f, size_t size, uint64_t offset, struct cfs_view *out,
+	      struct cfs_err *err)
+{
+	struct cfs *c = f->c;
+	ssize_t n = check_read(f, size, offset, err);
+
+	*out = (struct cfs_view){.data = ""};
+	if (n < 0)
+		return (int)n;
+	pthread_mutex_lock(&c->lock);
+	n = view_segment(f, size, offset, out, err);
+	if (n != CFS_ENODATA)
+		conn_push(c);
+	pthread_mutex_unlock(&c->lock);
+	if (n != CFS_ENODATA)
+		return n < 0 ? (int)n : 0;
+	out->copy = malloc(size > 0 ? size : 1);
+	if (out->copy == NULL)
+		return err_code(err, CFS_ENOMEM);
+	n = cfs_file_pread(f, out->copy, size, offset, err);
+	if (n < 0) {
+		free(out->copy);
+		out->copy = NULL;
+		return (int)n;
+	}
+	out->data = out->copy;
+	out->len = (size_t)n;
+	return 0;
+}
+
+void
+cfs_view_done(struct cfs_view *v)
+{
+	free(v->copy);
+	if (v->segment == NULL)
+		return;
+	pthread_mutex_lock(&v->c->lock);
+	segment_release(v->segment);
+	pthread_mutex_unlock(&v->c->lock);
 }

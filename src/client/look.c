@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "client/attr.h"
 #include "client/call.h"
+#include "client/look.h"
 #include "client/trust.h"
 #include "proto/codec.h"
 
@@ -89,8 +90,8 @@ knows_name(struct cfs *c, struct cfs_ref dir, const char *name, bool *found, str
 }
 
 int
-cfs_lookup_data(struct cfs *c, struct cfs_ref dir, const char *name, struct cfs_attr *out,
-		void *data, size_t *data_len, bool *has_data, struct cfs_err *err)
+look_up(struct cfs *c, struct cfs_ref dir, const char *name, struct cfs_attr *out,
+	const struct look_data *data, struct cfs_err *err)
 {
 	struct m_lookup_req req = {.dir = dir.ino, .gen = dir.gen, .name = str_from(name)};
 	struct m_lookup_rep rep;
@@ -98,23 +99,20 @@ cfs_lookup_data(struct cfs *c, struct cfs_ref dir, const char *name, struct cfs_
 	bool found;
 	int rc;
 
-	if (knows_name(c, dir, name, &found, out) && (!found || data == NULL))
+	if (knows_name(c, dir, name, &found, out))
 		return found ? 0 : err_code(err, CFS_ENOENT);
-	if (data != NULL)
-		req.data_max = (uint32_t)min_size(*data_len, CFS_INLINE_MAX);
+	req.data_max = data != NULL ? CFS_INLINE_MAX : 0;
 	rc = call_new(c, OP_LOOKUP, &req, &k, err);
 	if (rc == 0) {
-		if (data != NULL)
-			call_take_bulk(k, data, req.data_max);
+		if (data != NULL) {
+			call_take_bulk(k, data->data, CFS_INLINE_MAX);
+			k->done = data->answered;
+		}
 		rc = call_run(k, &rep, err);
 	}
 	if (rc == 0) {
 		attr_from_wire(out, &rep.attr);
 		cfs_promise_check(c, out);
-		if (data != NULL) {
-			*has_data = rep.has_data != 0 && k->dst_len == rep.attr.size;
-			*data_len = *has_data ? k->dst_len : 0;
-		}
 	}
 	call_free(k);
 	if (rc == CFS_ENOENT && !(knows_name(c, dir, name, &found, out) && !found))
@@ -126,7 +124,7 @@ int
 cfs_lookup(struct cfs *c, struct cfs_ref dir, const char *name, struct cfs_attr *out,
 	   struct cfs_err *err)
 {
-	return cfs_lookup_data(c, dir, name, out, NULL, NULL, NULL, err);
+	return look_up(c, dir, name, out, NULL, err);
 }
 
 int

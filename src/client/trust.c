@@ -103,7 +103,7 @@ trust_new(struct cfs *c, struct cfs_err *err)
 	if (!c->options.promises)
 		return 0;
 	p = calloc(1, sizeof(*p));
-	if (p == NULL || trust_memory_init(&p->memory) < 0) {
+	if (p == NULL || trust_memory_init(&p->memory, c->options.content_bytes) < 0) {
 		free(p);
 		return err_code(err, CFS_ENOMEM);
 	}
@@ -191,8 +191,8 @@ trust_release(struct cfs *c)
 
 /* ---- trust */
 
-static bool
-is_trusted(const struct trust *p)
+bool
+trust_is_held(const struct trust *p)
 {
 	return now_mono_ns() < atomic_load(&p->until_ns);
 }
@@ -260,7 +260,7 @@ trust_find_attr(struct cfs *c, struct cfs_ref ref, struct cfs_attr *out)
 	struct trust *p = c->trust;
 	const struct cfs_attr *a;
 
-	if (p == NULL || !is_trusted(p))
+	if (p == NULL || !trust_is_held(p))
 		return false;
 	a = trust_memory_attr(&p->memory, ref.ino);
 	if (a == NULL || a->ref.gen != ref.gen)
@@ -279,7 +279,7 @@ trust_find_name(struct cfs *c, uint64_t dir, const char *name, bool *found_out,
 	const struct cfs_attr *a;
 	uint64_t ino;
 
-	if (p == NULL || !is_trusted(p) ||
+	if (p == NULL || !trust_is_held(p) ||
 	    !trust_memory_name(&p->memory, dir, str_from(name), &ino))
 		return false;
 	*found_out = ino != 0;

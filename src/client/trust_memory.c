@@ -45,9 +45,10 @@ key_of_names(uint64_t dir)
 }
 
 int
-trust_memory_init(struct trust_memory *m)
+trust_memory_init(struct trust_memory *m, size_t content_bytes)
 {
 	memset(m, 0, sizeof(*m));
+	contents_init(&m->contents, content_bytes);
 	m->attrs = calloc(BUCKETS, sizeof(struct kept_attr *));
 	m->names = calloc(BUCKETS, sizeof(struct kept_name *));
 	if (m->attrs != NULL && m->names != NULL)
@@ -90,6 +91,7 @@ trust_memory_fini(struct trust_memory *m)
 {
 	clear_attrs(m);
 	clear_names(m);
+	contents_fini(&m->contents);
 	free(m->attrs);
 	free(m->names);
 }
@@ -99,6 +101,7 @@ trust_memory_clear(struct trust_memory *m)
 {
 	clear_attrs(m);
 	clear_names(m);
+	contents_clear(&m->contents);
 	/* Nothing that is under way now may be kept. */
 	m->dropped += TRUST_LOG + 1;
 }
@@ -204,6 +207,7 @@ trust_memory_drop_attr(struct trust_memory *m, uint64_t ino)
 	struct kept_attr **at = attr_at(m, ino), *e = *at;
 
 	log_drop(m, mix(ino));
+	contents_drop(&m->contents, ino);
 	if (e == NULL)
 		return;
 	*at = e->next;

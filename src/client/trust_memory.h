@@ -3,7 +3,7 @@
 #define CFS_CLIENT_TRUST_MEMORY_H
 
 /*
- * Attributes by inode and names by directory, bounded, and a log of what was dropped lately. Knows nothing of time: what is in
+ * Attributes and contents by inode and names by directory, bounded, and a log of what was dropped lately. Knows nothing of time: what is in
  * here was promised and not taken back. No locks.
  */
 
@@ -13,6 +13,7 @@
 
 #include "base/str.h"
 #include "client/cfs.h"
+#include "client/contents.h"
 
 /* Things kept of each kind; a full table begins anew. */
 #define TRUST_MEMORY_MAX 65536u
@@ -26,6 +27,7 @@ struct kept_name;
 struct trust_memory {
 	struct kept_attr **attrs;
 	struct kept_name **names;
+	struct contents contents; /* dropped with the attributes */
 	size_t attr_count, name_count;
 	/* Counted up when all names of a directory (or of one that shares its place) are dropped. */
 	uint32_t dir_turn[TRUST_DIRS];
@@ -37,7 +39,7 @@ struct trust_memory {
 	} log[TRUST_LOG];
 };
 
-int trust_memory_init(struct trust_memory *m);
+int trust_memory_init(struct trust_memory *m, size_t content_bytes);
 void trust_memory_fini(struct trust_memory *m);
 void trust_memory_clear(struct trust_memory *m);
 

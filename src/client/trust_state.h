@@ -30,6 +30,8 @@ struct trust {
 	struct told *first, **last;
 };
 
+/* Whether what is remembered may be used at this moment. */
+bool trust_is_held(const struct trust *p);
 /* Everything that was remembered is void. */
 void trust_all_void(struct trust *p);
 /* A question was answered with a promise. */

@@ -10,6 +10,7 @@
 #include "server/batch.h"
 #include "server/dispatch.h"
 #include "server/downloads.h"
+#include "server/promises.h"
 #include "server/reply.h"
 #include "server/sum.h"
 #include "server/tally.h"
@@ -19,6 +20,7 @@
 /* Flags of read_req, as in ops.def. */
 #define READ_WHOLE_EXTENTS 1u
 #define READ_VERIFY        4u
+#define READ_PROMISE       8u
 
 /* Content without blobs up to this is copied into the answer at once. */
 #define DIRECT_MAX (64u * 1024)
@@ -34,6 +36,7 @@ struct read_job {
 	uint64_t number, came_ns;
 	struct m_read_req req;
 	struct content_plan *plan;
+	uint32_t promise_ms; /* of that plan */
 	struct poolbuf *buf;
 	size_t data_len; /* bytes of the plan that are not holes */
 	unsigned plans;
@@ -120,7 +123,7 @@ job_run(struct work_job *job)
 }
 
 static int
-make_plan(struct session *s, const struct m_read_req *req, struct content_plan **out,
+plan_once(struct session *s, const struct m_read_req *req, struct content_plan **out,
 	  struct cfs_err *err)
 {
 	return content_plan(s->store, &s->cred,
@@ -128,15 +131,42 @@ make_plan(struct session *s, const struct m_read_req *req, struct content_plan *
 			    req->length, req->version, req->flags & READ_WHOLE_EXTENTS, out, err);
 }
 
+/* A plan, and how long its version is promised to be the newest (or that the client is told). */
+static int
+make_plan(struct session *s, const struct m_read_req *req, struct content_plan **out,
+	  uint32_t *promise_ms_out, struct cfs_err *err)
+{
+	struct promises_try t;
+	int rc;
+
+	*promise_ms_out = 0;
+	*out = NULL;
+	if ((req->flags & READ_PROMISE) == 0)
+		return plan_once(s, req, out, err);
+	promises_try(s, &t);
+	do {
+		content_plan_free(*out);
+		*out = NULL;
+		rc = plan_once(s, req, out, err);
+		if (rc)
+			return rc;
+		promises_try_add(s, &t, req->ino, PROMISE_ATTR);
+	} while (promises_try_again(s, &t));
+	*promise_ms_out = t.ms;
+	return 0;
+}
+
 /* The reply's fields; the list of pieces is built in the session's scratch buffer. */
 static int
-fill_reply(struct session *s, const struct content_plan *plan, struct m_read_rep *rep)
+fill_reply(struct session *s, const struct content_plan *plan, uint32_t promise_ms,
+	   struct m_read_rep *rep)
 {
 	buf_clear(&s->scratch);
 	*rep = (struct m_read_rep){
 	    .version = plan->attr.version,
 	    .size = plan->attr.size,
 	    .mtime = plan->attr.mtime_ns,
+	    .promise_ms = promise_ms,
 	};
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct content_part *part = &plan->parts[i];
@@ -160,7 +190,7 @@ reads_answer(struct session *s, struct read_job *r)
 	struct m_read_rep rep;
 
 	if (r->status == 0)
-		r->status = fill_reply(s, r->plan, &rep);
+		r->status = fill_reply(s, r->plan, r->promise_ms, &rep);
 	if (r->status) {
 		reply_status(s, r->op, r->number, r->status, NULL, &r->err);
 	} else {
@@ -193,7 +223,7 @@ start(struct session *s, struct read_job *r)
 	int rc = 0;
 
 	if (!r->plan)
-		rc = make_plan(s, &r->req, &r->plan, &r->err);
+		rc = make_plan(s, &r->req, &r->plan, &r->promise_ms, &r->err);
 	if (rc)
 		return rc;
 	r->data_len = plan_data(r->plan, &blobs);
@@ -249,7 +279,7 @@ read_done(struct session *s, struct read_job *r)
 		r->buf = NULL;
 		content_plan_free(r->plan);
 		r->plan = NULL;
-		r->status = make_plan(s, &r->req, &r->plan, &r->err);
+		r->status = make_plan(s, &r->req, &r->plan, &r->promise_ms, &r->err);
 		if (r->status == 0) {
 			wait_for_buffer(s, r);
 			return;
@@ -272,8 +302,8 @@ reads_job_done(struct session *s, struct work_job *job)
 
 /* Small inline content that nobody is told of: no job, no buffer. */
 static int
-answer_direct(struct session *s, struct call *c, const struct content_plan *plan, size_t data_len,
-	      struct cfs_err *err)
+answer_direct(struct session *s, struct call *c, const struct content_plan *plan,
+	      uint32_t promise_ms, size_t data_len, struct cfs_err *err)
 {
 	struct m_read_rep *rep = &c->rep->read_rep;
 	unsigned char bytes[DIRECT_MAX];
@@ -281,7 +311,7 @@ answer_direct(struct session *s, struct call *c, const struct content_plan *plan
 
 	rc = read_parts(s->store, plan, false, bytes, err);
 	if (rc == 0)
-		rc = fill_reply(s, plan, rep);
+		rc = fill_reply(s, plan, promise_ms, rep);
 	if (rc)
 		return rc;
 	c->bulk_out = (struct bytes_view){.data = bytes, .len = data_len};
@@ -292,7 +322,7 @@ answer_direct(struct session *s, struct call *c, const struct content_plan *plan
 
 static int
 submit(struct session *s, struct call *c, const struct m_read_req *req, struct content_plan *plan,
-       struct cfs_err *err)
+       uint32_t promise_ms, struct cfs_err *err)
 {
 	struct read_job *r = calloc(1, sizeof(*r));
 	int rc;
@@ -308,6 +338,7 @@ submit(struct session *s, struct call *c, const struct m_read_req *req, struct c
 	r->came_ns = c->came_ns;
 	r->req = *req;
 	r->plan = plan;
+	r->promise_ms = promise_ms;
 	s->reads.in_flight++;
 	rc = s->reads.waiting ? CFS_EBUSY : start(s, r);
 	if (rc == CFS_EBUSY) {
@@ -329,20 +360,21 @@ handle_READ(struct session *s, struct call *c, struct cfs_err *err)
 {
 	const struct m_read_req *req = &c->req->read_req;
 	struct content_plan *plan;
+	uint32_t promise_ms;
 	size_t data_len;
 	bool blobs;
 	int rc;
 
 	if (req->length > STORE_BLOB_MAX)
 		return err_set(err, CFS_EINVAL, "a read is %u bytes at most", STORE_BLOB_MAX);
-	rc = make_plan(s, req, &plan, err);
+	rc = make_plan(s, req, &plan, &promise_ms, err);
 	if (rc)
 		return rc;
 	data_len = plan_data(plan, &blobs);
 	if (!blobs && data_len <= DIRECT_MAX && plan->attr.owner == s->me.id) {
-		rc = answer_direct(s, c, plan, data_len, err);
+		rc = answer_direct(s, c, plan, promise_ms, data_len, err);
 		content_plan_free(plan);
 		return rc;
 	}
-	return submit(s, c, req, plan, err);
+	return submit(s, c, req, plan, promise_ms, err);
 }

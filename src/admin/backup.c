@@ -16,7 +16,7 @@
 /* backup, verify-backup, restore. */
 
 struct options {
-	bool link;
+	bool link, check;
 };
 
 static const struct arg_opt opts[] = {
@@ -25,6 +25,10 @@ static const struct arg_opt opts[] = {
      .offset = offsetof(struct options, link),
      .help = "hard links instead of copies where the file system allows: no room is taken, and\n"
 	     "none of the disk's faults is survived"},
+    {.long_name = "check",
+     .kind = ARG_FLAG,
+     .offset = offsetof(struct options, check),
+     .help = "read again what is in DIR already, and copy anew what is damaged there"},
 };
 
 struct show {
@@ -53,17 +57,21 @@ print_result(const struct admin *a, FILE *f, const char *done, const struct back
 	char bytes[SIZE_TEXT_SIZE], copied[SIZE_TEXT_SIZE];
 
 	if (a->json && f == stdout)
-		return output_json(json_pack("{s:I, s:I, s:I, s:I, s:I}", "blobs",
+		return output_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "blobs",
 					     (json_int_t)r->blobs, "bytes", (json_int_t)r->bytes,
 					     "copied_blobs", (json_int_t)r->copied_blobs,
 					     "copied_bytes", (json_int_t)r->copied_bytes, "removed",
-					     (json_int_t)r->removed_blobs),
+					     (json_int_t)r->removed_blobs, "damaged",
+					     (json_int_t)r->damaged_blobs, "lost",
+					     (json_int_t)r->lost_blobs),
 				   err);
 	(void)fprintf(f, "%s: %" PRIu64 " blobs, %s; copied %" PRIu64 ", %s", done, r->blobs,
 		      size_format(bytes, r->bytes, SIZE_LONG), r->copied_blobs,
 		      size_format(copied, r->copied_bytes, SIZE_LONG));
 	if (r->removed_blobs > 0)
 		(void)fprintf(f, "; removed %" PRIu64, r->removed_blobs);
+	if (r->damaged_blobs > 0)
+		(void)fprintf(f, "; %" PRIu64 " were damaged there", r->damaged_blobs);
 	(void)fputc('\n', f);
 	return 0;
 }
@@ -90,7 +98,7 @@ cmd_backup(struct admin *a, int argc, char **argv, struct cfs_err *err)
 	    .title = "Options", .opts = opts, .n = ARRAY_SIZE(opts), .values = &o};
 	const struct arg_spec spec = {
 	    .prog = "cfsadm backup",
-	    .synopsis = "[--link] DIR|-",
+	    .synopsis = "[--check] [--link] DIR|-",
 	    .summary = "Copy the store as it is at one moment, while it is served: into DIR, where "
 		       "only what is new is copied, or as a tar archive to standard output.",
 	    .groups = &group,
@@ -101,18 +109,25 @@ cmd_backup(struct admin *a, int argc, char **argv, struct cfs_err *err)
 	struct show show = {.a = a};
 	const struct backup_hooks hooks = {.progress = progress, .arg = &show};
 	struct backup_result r;
+	unsigned flags;
 	const char *dir;
 	bool stream;
 	int rc = begin(a, &spec, argc, argv, &dir, err);
 
 	if (rc)
 		return rc < 0 ? rc : 0;
+	flags = (o.link ? BACKUP_LINK : 0u) | (o.check ? BACKUP_CHECK : 0u);
 	stream = strcmp(dir, "-") == 0;
 	if (stream && isatty(STDOUT_FILENO))
 		return err_set(err, CFS_EUSAGE, "an archive is not for a terminal");
 	rc = stream ? backup_stream(a->config->path, STDOUT_FILENO, &hooks, &r, err)
-		    : backup_make(a->config->path, dir, o.link, &hooks, &r, err);
-	return rc ? rc : print_result(a, stream ? stderr : stdout, "backup", &r, err);
+		    : backup_make(a->config->path, dir, flags, &hooks, &r, err);
+	if (rc == 0)
+		rc = print_result(a, stream ? stderr : stdout, "backup", &r, err);
+	if (rc == 0 && r.lost_blobs > 0)
+		return err_set(err, CFS_ECORRUPT, "%" PRIu64 " blobs are damaged in the store too",
+			       r.lost_blobs);
+	return rc;
 }
 
 int

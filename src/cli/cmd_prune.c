@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
+#include "base/hash.h"
 #include "base/time.h"
 #include "cli/commands.h"
 #include "cli/output.h"
@@ -36,26 +38,29 @@ const struct arg_opt prune_opts[] = {
 };
 const size_t prune_n_opts = sizeof prune_opts / sizeof *prune_opts;
 
+/* What goes in one change. */
+#define AT_ONCE 512u
+
+/* How many versions of a path were met so far; by its hash, 0 for an empty place. */
+struct met {
+	uint64_t path;
+	int64_t count;
+};
+
 struct prune {
 	struct cli *cli;
 	struct prune_values o;
+	int64_t before_ns; /* what came into the attic later stays */
 	uint64_t count, bytes;
+	/* Of the name that is being pruned. */
+	struct cfs *c;
+	const char *top;
+	struct met *met; /* a power of two of them, at most half in use; only with --keep */
+	size_t met_used, met_cap;
+	struct cfs_version chosen[AT_ONCE];
+	size_t chosen_count;
+	struct cfs_err *err;
 };
-
-/* A version with its path, to be sorted by it, the newest of each first. */
-struct candidate {
-	char *path;
-	const struct cfs_version *v;
-};
-
-static int
-compare(const void *a, const void *b)
-{
-	const struct candidate *x = a, *y = b;
-	int d = strcmp(x->path, y->path);
-
-	return d != 0 ? d : (x->v->id < y->v->id) - (x->v->id > y->v->id);
-}
 
 static bool
 is_below(const char *path, const char *top)
@@ -66,96 +71,160 @@ is_below(const char *path, const char *top)
 	       (strncmp(path, top, n) == 0 && (path[n] == '/' || path[n] == '\0'));
 }
 
-/* Those below the path with their names; *n_out of them. */
-static struct candidate *
-find_candidates(const struct versions *all, const char *top, size_t *n_out)
+/* ---- how many of each path are kept ---- */
+
+static uint64_t
+hash_path(const char *path)
 {
-	struct candidate *list = calloc(all->n + 1, sizeof *list);
+	struct sha256 hash;
 
-	*n_out = 0;
-	for (size_t i = 0; list != NULL && i < all->n; i++) {
-		char *path = versions_path(&all->v[i]);
-
-		if (path != NULL && is_below(path, top)) {
-			list[(*n_out)++] = (struct candidate){path, &all->v[i]};
-		} else {
-			free(path);
-		}
+	if (sha256_once(NULL, path, strlen(path), &hash) != 0) {
+		return 0;
 	}
-	if (list != NULL) {
-		qsort(list, *n_out, sizeof *list, compare);
-	}
-	return list;
+	return load_le64(hash.b) | 1;
 }
 
+static struct met *
+find_met(struct met *list, size_t cap, uint64_t path)
+{
+	size_t at = (path >> 1) & (cap - 1);
+
+	while (list[at].path != 0 && list[at].path != path) {
+		at = (at + 1) & (cap - 1);
+	}
+	return &list[at];
+}
+
+static int
+grow_met(struct prune *p)
+{
+	size_t cap = p->met_cap > 0 ? p->met_cap * 2 : 1024;
+	struct met *list = calloc(cap, sizeof *list);
+
+	if (list == NULL) {
+		return err_code(p->err, CFS_ENOMEM);
+	}
+	for (size_t i = 0; i < p->met_cap; i++) {
+		if (p->met[i].path != 0) {
+			*find_met(list, cap, p->met[i].path) = p->met[i];
+		}
+	}
+	free(p->met);
+	p->met = list;
+	p->met_cap = cap;
+	return 0;
+}
+
+/* How many newer versions of the path there are; it counts from now on. Or a code. */
+static int
+rank_of(struct prune *p, const char *path, int64_t *rank_out)
+{
+	uint64_t hash = hash_path(path);
+	struct met *m;
+
+	*rank_out = 0;
+	if (p->o.keep == 0) {
+		return 0;
+	}
+	if (hash == 0) {
+		return err_code(p->err, CFS_ENOMEM);
+	}
+	if (p->met_used * 2 >= p->met_cap && grow_met(p) != 0) {
+		return CFS_ENOMEM;
+	}
+	m = find_met(p->met, p->met_cap, hash);
+	p->met_used += m->path == 0;
+	m->path = hash;
+	*rank_out = m->count++;
+	return 0;
+}
+
+/* ---- one after the other, the newest first ---- */
+
 static void
-report(struct prune *p, struct cfs *c, const struct candidate *k)
+report(struct prune *p, const char *path, const struct cfs_version *v)
 {
 	if (p->cli->opt.json) {
-		versions_json(p->cli, c, k->path, k->v);
+		versions_json(p->cli, p->c, path, v);
 	} else if (p->o.dry_run || p->cli->opt.verbose > 0) {
-		char *shown = out_escape(k->path);
+		char *shown = out_escape(path);
 
 		fprintf(p->o.dry_run ? p->cli->out : p->cli->msg, "%s%s@%llu\n",
 			p->o.dry_run ? "would prune " : "", shown != NULL ? shown : "",
-			(unsigned long long)k->v->version);
+			(unsigned long long)v->version);
 		free(shown);
 	}
 }
 
-/* Those that are to go, in chosen, and what they take; returns their number. */
-static size_t
-choose(struct prune *p, struct cfs *c, const struct candidate *list, size_t n,
-       struct cfs_version *chosen, uint64_t *bytes)
+static int
+flush_chosen(struct prune *p)
 {
-	int64_t before = now_real_ns() - p->o.older_ms * NS_PER_MS;
-	int64_t rank = 0;
-	size_t count = 0;
+	uint64_t done = 0, bytes = 0;
+	int rc;
 
-	for (size_t i = 0; i < n; i++) {
-		rank = i > 0 && strcmp(list[i - 1].path, list[i].path) == 0 ? rank + 1 : 0;
-		if (rank < p->o.keep || list[i].v->removed_ns > before) {
-			continue;
-		}
-		report(p, c, &list[i]);
-		chosen[count++] = *list[i].v;
-		*bytes += list[i].v->attr.stored;
+	if (p->chosen_count == 0) {
+		return 0;
 	}
-	return count;
+	rc = cfs_prune(p->c, p->chosen, p->chosen_count, &done, &bytes, p->err);
+	p->chosen_count = 0;
+	p->count += done;
+	p->bytes += bytes;
+	return rc;
+}
+
+static int
+choose(struct prune *p, const char *path, const struct cfs_version *v)
+{
+	int64_t rank;
+	int rc = rank_of(p, path, &rank);
+
+	if (rc != 0 || rank < p->o.keep || v->removed_ns > p->before_ns) {
+		return rc;
+	}
+	report(p, path, v);
+	if (p->o.dry_run) {
+		p->count++;
+		p->bytes += v->attr.stored;
+		return 0;
+	}
+	p->chosen[p->chosen_count++] = *v;
+	return p->chosen_count == AT_ONCE ? flush_chosen(p) : 0;
+}
+
+static int
+look_at(void *arg, const struct cfs_version *v)
+{
+	struct prune *p = arg;
+	char *path = versions_path(v);
+	int rc = 0;
+
+	if (path == NULL) {
+		return err_code(p->err, CFS_ENOMEM);
+	}
+	if (is_below(path, p->top)) {
+		rc = choose(p, path, v);
+	}
+	free(path);
+	return rc;
 }
 
 static int
 prune_name(void *arg, struct remote *r, struct cfs_err *err)
 {
 	struct prune *p = arg;
-	struct cfs_version *chosen = NULL;
-	struct candidate *list = NULL;
-	struct versions all;
-	size_t n = 0, count;
-	uint64_t done, bytes = 0;
-	int rc = versions_all(r->c, &all, err);
+	int rc;
 
-	if (rc != 0) {
-		return rc;
+	p->c = r->c;
+	p->top = r->path;
+	p->err = err;
+	p->chosen_count = 0;
+	rc = cfs_attic(r->c, look_at, p, err);
+	if (rc == 0) {
+		rc = flush_chosen(p);
 	}
-	list = find_candidates(&all, r->path, &n);
-	chosen = calloc(n + 1, sizeof *chosen);
-	if (list == NULL || chosen == NULL) {
-		rc = err_code(err, CFS_ENOMEM);
-	} else {
-		done = count = choose(p, r->c, list, n, chosen, &bytes);
-		if (!p->o.dry_run) {
-			rc = cfs_prune(r->c, chosen, count, &done, &bytes, err);
-		}
-		p->count += done;
-		p->bytes += bytes;
-	}
-	for (size_t i = 0; i < n; i++) {
-		free(list[i].path);
-	}
-	free(list);
-	free(chosen);
-	versions_fini(&all);
+	free(p->met);
+	p->met = NULL;
+	p->met_used = p->met_cap = 0;
 	return rc;
 }
 
@@ -182,6 +251,7 @@ cmd_prune(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 	if (rc != 0) {
 		return rc;
 	}
+	p.before_ns = now_real_ns() - p.o.older_ms * NS_PER_MS;
 	if (first == argc && p.o.older_ms == 0 && p.o.keep == 0) {
 		return cli_usage("prune", err, "say of what (PATH), --older or --keep");
 	}

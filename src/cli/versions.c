@@ -55,13 +55,6 @@ versions_removed(struct cfs *c, const char *path, struct versions *out, struct c
 	return kept(out, cfs_removed(c, (struct cfs_ref){0}, path, keep, out, err), err);
 }
 
-int
-versions_all(struct cfs *c, struct versions *out, struct cfs_err *err)
-{
-	*out = (struct versions){0};
-	return kept(out, cfs_attic(c, keep, out, err), err);
-}
-
 void
 versions_fini(struct versions *list)
 {

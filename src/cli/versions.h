@@ -13,10 +13,9 @@ struct versions {
 	size_t n, cap;
 };
 
-/* The versions of a name, of what was removed from a directory, and all of them; in the order of cfs_versions(). */
+/* The versions of a name, and of what was removed from a directory; in the order of cfs_versions(). */
 int versions_of(struct cfs *c, const char *path, struct versions *out, struct cfs_err *err);
 int versions_removed(struct cfs *c, const char *path, struct versions *out, struct cfs_err *err);
-int versions_all(struct cfs *c, struct versions *out, struct cfs_err *err);
 void versions_fini(struct versions *list);
 
 /* The one with a number, or NULL. */

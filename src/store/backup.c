@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/path.h"
 #include "store/backup_impl.h"
 #include "store/layout.h"
 #include "store/schema.h"
@@ -22,6 +24,7 @@
 struct copy {
 	int from_dir, from_blobs, to_dir, to_blobs;
 	bool link;
+	struct backup_check *check; /* NULL: what is there is taken for whole */
 	const struct backup_hooks *hooks;
 	struct backup_result *out;
 };
@@ -52,20 +55,24 @@ copy_file(int from_dir, const char *from, int to_dir, const char *to, uint64_t *
 }
 
 static int
-copy_blob(void *arg, const struct id128 *id, uint64_t stored, struct cfs_err *err)
+copy_blob(void *arg, const struct snapshot_blob *b, struct cfs_err *err)
 {
 	struct copy *c = arg;
 	char name[BLOB_FILE_SIZE];
-	uint64_t bytes = 0;
+	uint64_t bytes = 0, stored = b->stored;
+	bool damaged = false;
 	struct stat st;
 	int rc = 0;
 
-	(void)blob_file(name, id);
+	(void)blob_file(name, &b->id);
 	c->out->blobs++;
 	c->out->bytes += stored;
 	if (fstatat(c->to_blobs, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-	    (uint64_t)st.st_size == stored)
-		return 0;
+	    (uint64_t)st.st_size == stored) {
+		damaged = c->check != NULL && !backup_check_whole(c->check, b);
+		if (!damaged)
+			return 0;
+	}
 	if (c->link && linkat(c->from_blobs, name, c->to_blobs, name, 0) == 0)
 		bytes = stored;
 	else
@@ -75,6 +82,8 @@ copy_blob(void *arg, const struct id128 *id, uint64_t stored, struct cfs_err *er
 			     (unsigned long long)bytes, (unsigned long long)stored);
 	c->out->copied_blobs += rc == 0;
 	c->out->copied_bytes += bytes;
+	c->out->damaged_blobs += damaged;
+	c->out->lost_blobs += damaged && rc == 0 && !backup_check_whole(c->check, b);
 	if (rc == 0 && c->hooks != NULL)
 		c->hooks->progress(c->hooks->arg, c->out);
 	return rc;
@@ -159,6 +168,19 @@ check_folder(int dir, struct cfs_err *err)
 	if (strange && !ours)
 		rc = err_set(err, CFS_EEXIST, "the folder holds something that is no backup");
 	return rc;
+}
+
+/* The folder's own name, in its parent. */
+static int
+flush_parent(const char *dir, struct cfs_err *err)
+{
+	struct path_view parent = path_dir(path_view_str(dir));
+	char name[PATH_MAX];
+
+	(void)snprintf(name, sizeof(name), "%.*s", (int)parent.len, parent.p);
+	if (io_fsync_dir(AT_FDCWD, parent.len > 0 ? name : ".") != 0)
+		return err_set_errno(err, errno, "flush the folder of %s", dir);
+	return 0;
 }
 
 /* Opens and locks the folder, made if it is not there; *id_out is of the store whose backup it is, zero for none yet. */
@@ -263,20 +285,23 @@ clean_key(void *arg, const char *name, struct cfs_err *err)
 }
 
 static int
-fill(const struct snapshot *snap, int dir, bool link, const struct backup_hooks *hooks,
+fill(const struct snapshot *snap, int dir, unsigned flags, const struct backup_hooks *hooks,
      struct backup_result *out, struct cfs_err *err)
 {
 	struct copy c = {.from_dir = snap->dir,
 			 .from_blobs = snap->blobs,
 			 .to_dir = dir,
 			 .to_blobs = -1,
-			 .link = link,
+			 .link = (flags & BACKUP_LINK) != 0,
 			 .hooks = hooks,
 			 .out = out};
 	int rc = make_folders(dir, &c.to_blobs, err);
 
+	if (rc == 0 && (flags & BACKUP_CHECK) != 0)
+		rc = backup_check_new(c.to_blobs, &c.check, err);
 	if (rc == 0)
 		rc = snapshot_blobs(snap->db, copy_blob, &c, err);
+	backup_check_free(c.check);
 	if (rc == 0)
 		rc = snapshot_keys(snap->dir, copy_key, &c, err);
 	if (rc == 0)
@@ -292,7 +317,7 @@ fill(const struct snapshot *snap, int dir, bool link, const struct backup_hooks 
 }
 
 int
-backup_make(const char *path, const char *dir, bool link, const struct backup_hooks *hooks,
+backup_make(const char *path, const char *dir, unsigned flags, const struct backup_hooks *hooks,
 	    struct backup_result *out, struct cfs_err *err)
 {
 	struct snapshot snap = {.dir = -1, .blobs = -1, .hold = -1};
@@ -316,7 +341,9 @@ backup_make(const char *path, const char *dir, bool link, const struct backup_ho
 		(void)unlinkat(fd, BACKUP_NEW, 0);
 	}
 	if (rc == 0)
-		rc = fill(&snap, fd, link, hooks, out, err);
+		rc = fill(&snap, fd, flags, hooks, out, err);
+	if (rc == 0)
+		rc = flush_parent(dir, err);
 	snapshot_close(&snap);
 	free(file);
 	fd_close(&fd);

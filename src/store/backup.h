@@ -18,6 +18,9 @@ struct backup_result {
 	uint64_t blobs, bytes;               /* of the whole backup */
 	uint64_t copied_blobs, copied_bytes; /* that were not there yet */
 	uint64_t removed_blobs;              /* that nothing names any more */
+	uint64_t
+	    damaged_blobs; /* with BACKUP_CHECK: that were there, damaged, and were copied again */
+	uint64_t lost_blobs; /* of those: damaged in the store as well */
 };
 
 struct backup_hooks {
@@ -27,10 +30,15 @@ struct backup_hooks {
 
 /*
  * Makes or renews the backup of the store at path in dir (made if absent; CFS_EEXIST for one that holds something else,
- * CFS_ECONFLICT for one of another store, CFS_ELOCKED while another is made there). link: blobs become hard links
- * where the file system allows.
+ * CFS_ECONFLICT for one of another store, CFS_ELOCKED while another is made there). On stable storage when it returns, dir's
+ * own name included.
  */
-int backup_make(const char *path, const char *dir, bool link, const struct backup_hooks *hooks,
+enum backup_flags {
+	BACKUP_LINK = 1, /* blobs become hard links where the file system allows */
+	BACKUP_CHECK =
+	    2, /* blobs that are there already are hashed, and copied again if they are damaged */
+};
+int backup_make(const char *path, const char *dir, unsigned flags, const struct backup_hooks *hooks,
 		struct backup_result *out, struct cfs_err *err);
 
 /*

@@ -21,11 +21,22 @@ struct snapshot {
 int snapshot_open(const char *path, const char *file, struct snapshot *out, struct cfs_err *err);
 void snapshot_close(struct snapshot *s);
 
+struct snapshot_blob {
+	struct id128 id;
+	uint64_t stored; /* bytes of its file */
+	uint32_t length; /* of the content */
+	struct sha256 hash;
+};
+typedef int snapshot_blob_fn(void *arg, const struct snapshot_blob *b, struct cfs_err *err);
+
 /* Calls each() for every blob that the database names, in the order of ids. */
-int snapshot_blobs(struct db *db,
-		   int (*each)(void *arg, const struct id128 *id, uint64_t stored,
-			       struct cfs_err *err),
-		   void *arg, struct cfs_err *err);
+int snapshot_blobs(struct db *db, snapshot_blob_fn *each, void *arg, struct cfs_err *err);
+
+/* backup_check.c: whether blobs below a folder are what the database says. */
+struct backup_check;
+int backup_check_new(int blobs, struct backup_check **out, struct cfs_err *err);
+void backup_check_free(struct backup_check *k);
+bool backup_check_whole(struct backup_check *k, const struct snapshot_blob *b);
 
 /* Calls each() for every file in a store's or backup's LAYOUT_KEYS, by its path in the store. */
 int snapshot_keys(int dir, int (*each)(void *arg, const char *name, struct cfs_err *err), void *arg,

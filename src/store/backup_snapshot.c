@@ -123,25 +123,25 @@ snapshot_close(struct snapshot *s)
 }
 
 int
-snapshot_blobs(struct db *db,
-	       int (*each)(void *arg, const struct id128 *id, uint64_t stored, struct cfs_err *err),
-	       void *arg, struct cfs_err *err)
+snapshot_blobs(struct db *db, snapshot_blob_fn *each, void *arg, struct cfs_err *err)
 {
 	static const struct db_sql sql = {
-	    "SELECT id, stored FROM blob WHERE state = 1 ORDER BY id"};
+	    "SELECT id, stored, length, sha FROM blob WHERE state = 1 ORDER BY id"};
 	struct db_stmt *st = db_use(db, &sql, err);
-	struct id128 id;
 	int rc;
 
 	while ((rc = db_step(st, err)) == 1) {
-		struct bytes_view v = db_col_blob(st, 0);
+		struct bytes_view id = db_col_blob(st, 0), sha = db_col_blob(st, 3);
+		struct snapshot_blob b = {.stored = db_col_u64(st, 1),
+					  .length = (uint32_t)db_col_u64(st, 2)};
 
-		if (v.len != sizeof(id.b))
-			rc = err_set(err, CFS_ECORRUPT, "database: bad blob id");
-		else
-			memcpy(id.b, v.data, v.len);
-		if (rc == 1)
-			rc = each(arg, &id, db_col_u64(st, 1), err);
+		if (id.len != sizeof(b.id.b) || sha.len != sizeof(b.hash.b)) {
+			rc = err_set(err, CFS_ECORRUPT, "database: bad blob id or hash");
+			break;
+		}
+		memcpy(b.id.b, id.data, id.len);
+		memcpy(b.hash.b, sha.data, sha.len);
+		rc = each(arg, &b, err);
 		if (rc != 0)
 			break;
 	}

@@ -125,18 +125,18 @@ put_file(struct tar *t, int dir, const char *file, const char *name, struct cfs_
 }
 
 static int
-put_blob(void *arg, const struct id128 *id, uint64_t stored, struct cfs_err *err)
+put_blob(void *arg, const struct snapshot_blob *b, struct cfs_err *err)
 {
 	struct tar *t = arg;
 	char file[BLOB_FILE_SIZE], name[BLOB_FILE_SIZE + 16];
 	int rc;
 
-	(void)snprintf(name, sizeof(name), LAYOUT_BLOBS "/%s", blob_file(file, id));
+	(void)snprintf(name, sizeof(name), LAYOUT_BLOBS "/%s", blob_file(file, &b->id));
 	rc = put_file(t, t->snap->blobs, file, name, err);
 	t->out->blobs++;
 	t->out->copied_blobs++;
-	t->out->bytes += stored;
-	t->out->copied_bytes += stored;
+	t->out->bytes += b->stored;
+	t->out->copied_bytes += b->stored;
 	if (rc == 0 && t->hooks != NULL)
 		t->hooks->progress(t->hooks->arg, t->out);
 	return rc;

@@ -168,6 +168,25 @@ damage() {
 	run -7 admin verify-backup saved
 }
 
+@test "a blob that was damaged in the backup is copied again" {
+	head -c 200000 /dev/urandom >f && as alice cfs put f
+	admin backup saved
+	damage "$(find saved/blobs -type f | head -1)" 3000
+	# What is there is not read again unless one wants it.
+	admin backup saved
+	run -7 admin verify-backup saved
+	run -0 admin backup --check saved
+	[[ $output == *'1 were damaged there'* ]]
+	admin verify-backup saved
+	run -0 admin --json backup --check saved
+	[ "$(jq '.damaged == 0 and .copied_blobs == 0' <<<"$output")" = true ]
+	# And one that is damaged in the store too is no backup of it.
+	damage "$(find saved/blobs -type f | head -1)" 3000
+	damage "$(find store/blobs -type f | head -1)" 3000
+	run -7 admin backup --check saved
+	[[ $output == *'damaged in the store too'* ]]
+}
+
 @test "a backup as an archive that tar unpacks" {
 	head -c 3000000 /dev/urandom >f && as alice cfs put f && echo small | as alice cfs put - s
 	admin backup - >all.tar

@@ -311,6 +311,78 @@ a_full_disk_takes_no_content_but_lets_delete(void **state)
 	st_check(t);
 }
 
+static bool
+has_blob(struct storetest *t, const struct id128 *id)
+{
+	uint64_t size;
+
+	return blob_size(t->s->blobs, id, &size, NULL) == 0;
+}
+
+#define SENT 50000u
+
+/* A file of one such blob. */
+static int
+put_blob(struct storetest *t, const char *name, const struct id128 *id)
+{
+	const struct content_piece piece = {.kind = PIECE_BLOB, .length = SENT, .blob = *id};
+	struct put_args a = {.dir = t->home,
+			     .name = st_str(name),
+			     .ino = st_ino(t),
+			     .stream = t->stream.stream,
+			     .make_inode = true,
+			     .mode = 0644,
+			     .size = SENT,
+			     .pieces = &piece,
+			     .piece_count = 1};
+	struct inode_attr attr;
+	uint64_t replaced, commit;
+	int rc;
+
+	st_begin(t);
+	rc = content_put(t->s, &t->a, &a, &attr, &replaced, NULL);
+	if (rc == 0)
+		return store_commit(t->s, &commit, NULL);
+	store_rollback(t->s);
+	return rc;
+}
+
+/*
+ * What was sent and never named stays for a day, because its change may be on its way. When the disk is full it goes ten seconds after
+ * it was sent; what files have stays.
+ */
+static void
+what_was_sent_and_not_named_gives_way(void **state)
+{
+	struct storetest *t = *state;
+	static unsigned char bytes[2][SENT];
+	struct id128 named, sent;
+
+	memset(bytes[0], 'n', sizeof(bytes[0]));
+	memset(bytes[1], 's', sizeof(bytes[1]));
+	named = st_blob(t, bytes[0], sizeof(bytes[0]));
+	sent = st_blob(t, bytes[1], sizeof(bytes[1]));
+	assert_int_equal(put_blob(t, "f", &named), 0);
+	/* There is room: for a day. */
+	t->s->clock_shift_ns = DAY_NS - HOUR_NS;
+	st_keep(t);
+	assert_true(has_blob(t, &sent));
+	/* There is none: not at once. */
+	t->s->clock_shift_ns = 0;
+	t->conf.min_free_bytes = (uint64_t)1 << 60;
+	st_keep(t);
+	assert_true(has_blob(t, &sent));
+	t->s->clock_shift_ns = 11 * NS_PER_S;
+	st_keep(t);
+	assert_false(has_blob(t, &sent));
+	assert_true(has_blob(t, &named));
+	/* Who names it after all is told to send it again. */
+	t->conf.min_free_bytes = 0;
+	st_keep(t);
+	assert_int_equal(put_blob(t, "g", &sent), CFS_EBLOBGONE);
+	st_check(t);
+}
+
 static int
 run(const char *name, CMFixtureFunction setup, bool lasting)
 {
@@ -325,12 +397,13 @@ run(const char *name, CMFixtureFunction setup, bool lasting)
 	    TEST(streams_end_after_a_month),
 	    TEST(the_check_finds_what_is_wrong),
 	    TEST(damaged_inline_bytes_are_never_given_out),
+	    TEST(what_was_sent_and_not_named_gives_way),
 	    TEST(a_full_disk_takes_no_content_but_lets_delete),
 	};
 #undef TEST
 
-	/* Memory has no disk that fills up: that test is the last. */
-	return _cmocka_run_group_tests(name, tests, ARRAY_SIZE(tests) - (lasting ? 0 : 1), NULL,
+	/* Memory has no disk that fills up: those tests are the last. */
+	return _cmocka_run_group_tests(name, tests, ARRAY_SIZE(tests) - (lasting ? 0 : 2), NULL,
 				       NULL);
 }
 

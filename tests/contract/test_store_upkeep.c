@@ -266,10 +266,10 @@ a_backup_is_a_store_again(void **state)
 
 	(void)snprintf(dir, sizeof(dir), "%s/saved", t->folder);
 	(void)snprintf(again, sizeof(again), "%s/again", t->folder);
-	assert_int_equal(backup_make(t->path, dir, false, NULL, &r, NULL), 0);
+	assert_int_equal(backup_make(t->path, dir, 0, NULL, &r, NULL), 0);
 	assert_int_equal(r.copied_blobs, 1);
 	(void)put_blob(t, "g", st_blob(t, content(8), LEN));
-	assert_int_equal(backup_make(t->path, dir, false, NULL, &r, NULL), 0);
+	assert_int_equal(backup_make(t->path, dir, 0, NULL, &r, NULL), 0);
 	assert_int_equal(r.blobs, 2);
 	assert_int_equal(r.copied_blobs, 1);
 	assert_int_equal(backup_restore(dir, t->path, NULL, &r, NULL), CFS_EEXIST);
@@ -330,7 +330,7 @@ no_two_restores_are_the_same(void **state)
 	struct id128 id;
 
 	(void)snprintf(dir, sizeof(dir), "%s/saved", t->folder);
-	assert_int_equal(backup_make(t->path, dir, false, NULL, &r, NULL), 0);
+	assert_int_equal(backup_make(t->path, dir, 0, NULL, &r, NULL), 0);
 	for (unsigned i = 0; i < 3; i++) {
 		(void)snprintf(again, sizeof(again), "%s/again%u", t->folder, i);
 		assert_int_equal(backup_restore(dir, again, NULL, &r, NULL), 0);

@@ -95,7 +95,7 @@ backup(const struct upkeep *u, struct cfs_err *err)
 	char dir[4096];
 
 	(void)snprintf(dir, sizeof(dir), "%s.saved", u->path);
-	return backup_make(u->path, dir, true, NULL, &r, err);
+	return backup_make(u->path, dir, BACKUP_LINK, NULL, &r, err);
 }
 
 int

@@ -10,6 +10,7 @@
 #include "admin/output.h"
 #include "base/bytes.h"
 #include "base/time.h"
+#include "proto/ops.h"
 #include "store/scrub.h"
 #include "store/store.h"
 
@@ -73,6 +74,29 @@ print_json(const struct run *r, const struct scrub_finding *f)
 	(void)output_json(o, r->err);
 }
 
+/* By an event, also where no daemon runs. A connection for each: what is damaged is rare, and a scrub may take days. */
+static void
+tell_owner(const struct run *r, const struct scrub_finding *f)
+{
+	const struct m_damage_req req = {
+	    .owner = str_from(f->owner),
+	    .path = str_from(f->path),
+	    .version = f->version,
+	    .from = f->from,
+	    .to = f->to,
+	};
+	struct cfs_err err = CFS_ERR_INIT;
+	struct admin_link *link = NULL;
+	struct m_empty none;
+	int rc = admin_connect(r->a, &link, &err);
+
+	if (rc == 0)
+		rc = admin_call(link, OP_DAMAGE, &req, &none, &err);
+	if (rc)
+		(void)fprintf(stderr, "cfsadm: %s is not told: %s\n", f->owner, err.text);
+	admin_disconnect(link);
+}
+
 static void
 report(void *arg, const struct scrub_finding *f)
 {
@@ -95,6 +119,8 @@ report(void *arg, const struct scrub_finding *f)
 		(void)putchar('\n');
 	}
 	(void)fflush(stdout);
+	if (f->path)
+		tell_owner(r, f);
 }
 
 static double

@@ -9,6 +9,7 @@
 #include "server/convert.h"
 #include "server/dispatch.h"
 #include "server/op_admin.h"
+#include "store/events.h"
 #include "store/gc.h"
 #include "store/quota.h"
 #include "store/repair.h"
@@ -89,6 +90,42 @@ handle_ADMIN_GC(struct session *s, struct call *c, struct cfs_err *err)
 	rep->version_bytes = r.version_bytes;
 	rep->nameless = r.nameless;
 	return 0;
+}
+
+/* What a scrub found: not the admin's act, but the owner's to know. */
+int
+handle_DAMAGE(struct session *s, struct call *c, struct cfs_err *err)
+{
+	const struct m_damage_req *req = &c->req->damage_req;
+	struct event e = {
+	    .kind = EVENT_ADMIN,
+	    .op = c->op->number,
+	    .user_name = {.data = "admin", .len = 5},
+	    .path = convert_view(req->path),
+	    .version = req->version,
+	    .bytes = req->to - req->from,
+	    .result = CFS_ECORRUPT,
+	};
+	char name[PEOPLE_NAME_MAX + 1];
+	struct person p;
+	uint64_t commit;
+	int rc;
+
+	if (!convert_cstr(req->owner, name, sizeof(name)) || req->to <= req->from)
+		return err_code(err, CFS_EINVAL);
+	rc = people_by_name(s->store, name, &p, err);
+	if (rc == 0)
+		rc = store_begin(s->store, err);
+	if (rc)
+		return rc;
+	e.owner = p.id;
+	rc = events_add(s->store, &e, err);
+	if (rc) {
+		store_rollback(s->store);
+		return rc;
+	}
+	rc = store_commit(s->store, &commit, err);
+	return rc ? rc : store_sync(s->store, commit, err);
 }
 
 struct repaired {

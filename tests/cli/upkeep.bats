@@ -74,6 +74,22 @@ damage() {
 	[ "$(sed -n 's/^{"blob.*"path".*/&/p' <<<"$output" | jq -s '.[0] | .to - .from')" = 65536 ]
 }
 
+@test "whose file scrub found damaged is told, with a daemon and without" {
+	new_user bob
+	head -c 300000 /dev/urandom >f
+	as alice cfs put f
+	damage "$(newest_blob)" 5000
+	run -7 admin scrub
+	told=$(as alice cfs watch --since 0 --no-follow --json | jq -c 'select(.op == "damage")')
+	[ "$(jq -r '[.event, .path, .version, .bytes, .result] | map(tostring) | join(" ")' <<<"$told")" = \
+		'admin /alice/f 1 65536 CORRUPT' ]
+	[ -z "$(as bob cfs watch --since 0 --no-follow --json | grep damage)" ]
+	stop_server
+	run -7 admin scrub
+	start_server
+	[ "$(as alice cfs watch --since 0 --no-follow | grep -c 'damage  /alice/f')" = 2 ]
+}
+
 @test "scrub names an old version that is whole" {
 	head -c 300000 /dev/urandom >f && as alice cfs put f
 	head -c 300000 /dev/urandom >g && as alice cfs put g f

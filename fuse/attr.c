@@ -5,6 +5,7 @@
 
 #include "base/time.h"
 #include "mount.h"
+#include "place.h"
 
 /* What suits cp and cat: as large as the kernel's own reading ahead, and no waste for those who read lines. */
 #define IO_BLOCK (128 * 1024)
@@ -96,16 +97,18 @@ attr_time_left(struct mount *m, const struct cfs_attr *a, uint64_t asked_ns)
 }
 
 bool
-attr_to_entry(struct mount *m, const struct inode *dir, const struct cfs_attr *a, uint64_t asked_ns,
-	      struct fuse_entry_param *e)
+attr_to_entry(struct mount *m, const struct inode *dir, const char *name, const struct cfs_attr *a,
+	      uint64_t asked_ns, struct fuse_entry_param *e)
 {
+	uint64_t place = dir != NULL ? place_of(dir->ref.ino, name, strlen(name)) : 0;
+
 	memset(e, 0, sizeof *e);
 	e->ino = inode_id(&m->inodes, a->ref.ino);
 	e->generation = a->ref.gen;
 	e->attr_timeout = attr_time_left(m, a, asked_ns);
 	e->entry_timeout = name_time_left(m, m->entry_timeout, a->promise_epoch, dir, asked_ns);
 	attr_to_stat(m, a, &e->attr);
-	return inode_remember(&m->inodes, a, dir != NULL ? dir->ref.ino : 0, asked_ns);
+	return inode_remember(&m->inodes, a, dir != NULL ? dir->ref.ino : 0, place, asked_ns);
 }
 
 void
@@ -125,12 +128,13 @@ reply_attr(fuse_req_t req, const struct cfs_attr *a, uint64_t asked_ns)
 }
 
 void
-reply_entry(fuse_req_t req, const struct inode *dir, const struct cfs_attr *a, uint64_t asked_ns)
+reply_entry(fuse_req_t req, const struct inode *dir, const char *name, const struct cfs_attr *a,
+	    uint64_t asked_ns)
 {
 	struct mount *m = mount_of(req);
 	struct fuse_entry_param e;
 
-	if (!attr_to_entry(m, dir, a, asked_ns, &e)) {
+	if (!attr_to_entry(m, dir, name, a, asked_ns, &e)) {
 		fuse_reply_err(req, ENOMEM);
 	} else if (fuse_reply_entry(req, &e) == -ENOENT) {
 		/* Interrupted: the kernel does not count this look-up. */

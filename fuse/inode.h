@@ -6,7 +6,7 @@
  * What the mount knows of an inode: its generation, the open file, attributes that were read lately, and when this mount
  * changed it. An entry lives as long as the kernel remembers the inode, a handle is open, or a thread holds it.
  *
- * Locks: the table's guards `next`, `lookups` and `refs`; the inode's own guards opening and closing and what is
+ * Locks: the table's guards `next`, `lookups`, `refs` and the places; the inode's own guards opening and closing and what is
  * remembered, and may be held while the server is asked. The inode's comes first.
  */
 
@@ -23,6 +23,8 @@ struct inode {
 	struct cfs_ref ref;
 	uint64_t lookups; /* the kernel's count */
 	unsigned refs;    /* handles and threads */
+	uint64_t place;   /* see place.h; 0: none */
+	struct inode *place_next;
 
 	pthread_mutex_t lock;
 	unsigned opens;
@@ -56,7 +58,7 @@ struct invals;
 
 struct inodes {
 	pthread_mutex_t lock;
-	struct inode **buckets;
+	struct inode **buckets, **places; /* by number, and by place */
 	size_t n_buckets, n;
 	uint64_t top; /* the inode that is the kernel's number 1 */
 	/* changed_ns of entries that were dropped, by number; what has no room counts for all in forgot_ns */
@@ -87,10 +89,11 @@ void inodes_each_open(struct inodes *t, void (*each)(void *arg, struct inode *i)
 struct cfs_ref inode_ref(struct inodes *t, uint64_t id);
 
 /*
- * Counts one more look-up by the kernel, in that directory (0: unknown), and remembers the attributes if they were asked for later than those that are there.
- * False without memory.
+ * Counts one more look-up by the kernel, in that directory and at that place (0: unknown), and remembers the attributes if they were
+ * asked for (0: they were not) later than those that are there. False without memory.
  */
-bool inode_remember(struct inodes *t, const struct cfs_attr *a, uint64_t dir, uint64_t asked_ns);
+bool inode_remember(struct inodes *t, const struct cfs_attr *a, uint64_t dir, uint64_t place,
+		    uint64_t asked_ns);
 void inode_forget(struct inodes *t, uint64_t id, uint64_t n);
 
 /* An own change of the inode's content or attributes begins and has ended (done or not). */

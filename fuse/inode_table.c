@@ -4,6 +4,7 @@
 
 #include "base/time.h"
 #include "inode.h"
+#include "place.h"
 
 /* The table of all inodes, by number. */
 
@@ -14,7 +15,10 @@ inodes_init(struct inodes *t)
 {
 	*t = (struct inodes){.n_buckets = FIRST_BUCKETS};
 	t->buckets = calloc(t->n_buckets, sizeof(struct inode *));
-	if (t->buckets == NULL) {
+	t->places = calloc(t->n_buckets, sizeof(struct inode *));
+	if (t->buckets == NULL || t->places == NULL) {
+		free(t->buckets);
+		free(t->places);
 		return CFS_ENOMEM;
 	}
 	pthread_mutex_init(&t->lock, NULL);
@@ -41,6 +45,7 @@ inodes_fini(struct inodes *t)
 		}
 	}
 	free(t->buckets);
+	free(t->places);
 	pthread_mutex_destroy(&t->lock);
 }
 
@@ -67,14 +72,20 @@ static void
 grow(struct inodes *t)
 {
 	size_t n_old = t->n_buckets;
-	struct inode **old = t->buckets;
+	struct inode **old = t->buckets, **old_places = t->places;
 	struct inode **buckets = calloc(n_old * 2, sizeof(struct inode *));
+	struct inode **places = calloc(n_old * 2, sizeof(struct inode *));
 
-	if (buckets == NULL) {
+	if (buckets == NULL || places == NULL) {
+		free(buckets);
+		free(places);
 		return;
 	}
 	t->buckets = buckets;
+	t->places = places;
 	t->n_buckets = n_old * 2;
+	place_rehash(t, old_places, n_old);
+	free(old_places);
 	for (size_t b = 0; b < n_old; b++) {
 		for (struct inode *i = old[b], *next; i != NULL; i = next) {
 			struct inode **p = &t->buckets[bucket(t, i->ref.ino)];
@@ -136,6 +147,7 @@ drop_unused(struct inodes *t, struct inode **p)
 	}
 	*p = i->next;
 	t->n--;
+	place_take(t, i);
 	note_forgotten(t, i->ref.ino, atomic_load(&i->changed_ns));
 	return i;
 }
@@ -271,7 +283,8 @@ inode_ref(struct inodes *t, uint64_t id)
 }
 
 bool
-inode_remember(struct inodes *t, const struct cfs_attr *a, uint64_t dir, uint64_t asked_ns)
+inode_remember(struct inodes *t, const struct cfs_attr *a, uint64_t dir, uint64_t place,
+	       uint64_t asked_ns)
 {
 	struct inode *i;
 
@@ -280,13 +293,20 @@ inode_remember(struct inodes *t, const struct cfs_attr *a, uint64_t dir, uint64_
 	if (i != NULL) {
 		i->lookups++;
 		i->refs++;
+		if (place != 0) {
+			place_put(t, i, place);
+		}
 	}
 	pthread_mutex_unlock(&t->lock);
 	if (i == NULL) {
 		return false;
 	}
-	atomic_store(&i->dir, dir);
-	inode_note(i, a, asked_ns);
+	if (dir != 0) {
+		atomic_store(&i->dir, dir);
+	}
+	if (asked_ns != 0) {
+		inode_note(i, a, asked_ns);
+	}
 	inode_put(t, i);
 	return true;
 }

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
+#include "base/time.h"
 #include "mount.h"
 #include "options.h"
 #include "unmount.h"
@@ -109,18 +111,61 @@ load_profile(const struct options *o, struct cfs_profile *p, const char **path_o
 	return rc;
 }
 
+/* Whether the path is the top's own, as events have it: no symbolic link leads through it. */
+static bool
+is_plain(struct mount *m, char *path)
+{
+	struct cfs_attr a = {.ref = m->top};
+	char *slash = path;
+	bool plain = true;
+
+	while (plain && (slash = strchr(slash + 1, '/')) != NULL) {
+		*slash = '\0';
+		plain = cfs_stat(m->c, path, true, &a, NULL) == 0 && a.type == CFS_DIR;
+		*slash = '/';
+	}
+	return plain && (path[0] == '\0' ||
+			 (cfs_stat(m->c, path, true, &a, NULL) == 0 && a.ref.ino == m->top.ino));
+}
+
+/* The top's full path, without a slash at its end; NULL if it cannot be told, and inotify with it. */
+static char *
+top_path(struct mount *m, const char *path)
+{
+	char *full = NULL, *out;
+
+	if (asprintf(&full, "%s%s/%s", path[0] == '/' ? "" : "/",
+		     path[0] == '/' ? "" : cfs_whoami(m->c)->user, path) < 0) {
+		return NULL;
+	}
+	out = full;
+	for (const char *in = full; *in != '\0'; in++) {
+		if (*in != '/' || (in[1] != '/' && in[1] != '\0')) {
+			*out++ = *in;
+		}
+	}
+	*out = '\0';
+	if (!is_plain(m, full)) {
+		free(full);
+		return NULL;
+	}
+	return full;
+}
+
 /* The directory that becomes the top of the mount. */
 static int
 find_top(struct mount *m, const struct options *o, const char *path, struct cfs_err *err)
 {
 	struct cfs_attr a;
 	char *full = NULL;
+	uint64_t asked_ns;
 	int rc;
 
 	if (o->subdir != NULL &&
 	    asprintf(&full, "%s/%s", strcmp(path, "/") == 0 ? "" : path, o->subdir) < 0) {
 		return err_code(err, CFS_ENOMEM);
 	}
+	asked_ns = now_mono_ns();
 	rc = cfs_stat(m->c, full != NULL ? full : path, false, &a, err);
 	if (rc == 0 && a.type != CFS_DIR) {
 		rc = err_code(err, CFS_ENOTDIR);
@@ -128,11 +173,20 @@ find_top(struct mount *m, const struct options *o, const char *path, struct cfs_
 	if (rc != 0) {
 		err_wrap(err, "%s", full != NULL ? full : path);
 	}
-	free(full);
 	if (rc == 0) {
 		m->top = a.ref;
 		rc = inodes_set_top(&m->inodes, a.ref);
 	}
+	if (rc == 0) {
+		struct inode *top = inode_get(&m->inodes, FUSE_ROOT_ID);
+
+		inode_note(top, &a, asked_ns);
+		inode_put(&m->inodes, top);
+		if (!o->no_inotify && !o->read_only) {
+			m->replay.top = top_path(m, full != NULL ? full : path);
+		}
+	}
+	free(full);
 	return rc;
 }
 
@@ -233,6 +287,7 @@ make_session(struct mount *m, struct options *o, struct cfs_err *err)
 		ops_xattrs(&ops);
 		ops_space(&ops);
 		versions_wrap(&m->versions, &ops);
+		replay_wrap(&m->replay, &ops);
 		s = fuse_session_new(&args, &ops, sizeof ops, m);
 	}
 	if (s == NULL) {
@@ -309,6 +364,8 @@ serve(struct mount *m, struct options *o, int parent_fd, struct cfs_err *err)
 	if (s == NULL) {
 		return CFS_EUSAGE;
 	}
+	/* Once it is mounted nobody must look at it before it is served. */
+	m->replay.dir = realpath(o->dir, NULL);
 	ending.c = m->c;
 	ending.session = s;
 	install_signals();
@@ -319,10 +376,15 @@ serve(struct mount *m, struct options *o, int parent_fd, struct cfs_err *err)
 			/* Stays where it is; that only keeps a directory busy. */
 		}
 		atomic_store(&m->invals.session, s);
+		replay_start(&m->replay);
 		tell_parent(parent_fd, 0);
+		if (parent_fd >= 0) {
+			log_to_syslog("cfs-mount");
+		}
 		holder_init(&m->holder, m);
 		rc = loop(s, err);
 		holder_fini(&m->holder);
+		replay_stop(&m->replay);
 		mount_locks_stop(&m->locks);
 		atomic_store(&m->invals.session, NULL);
 		fuse_session_unmount(s);
@@ -353,6 +415,7 @@ run(struct options *o, int parent_fd)
 	int rc = inodes_init(&m.inodes);
 
 	mount_locks_init(&m.locks);
+	replay_init(&m.replay, &m);
 	m.locks.local_bytes = o->local_bytes;
 	m.locks.local_whole = o->local_whole;
 
@@ -365,6 +428,7 @@ run(struct options *o, int parent_fd)
 	}
 	if (rc == 0) {
 		rc = serve(&m, o, parent_fd, &err);
+		replay_fini(&m.replay);
 		ahead_fini(&m.ahead);
 		versions_fini(&m.versions);
 		invals_fini(&m.invals);

@@ -27,6 +27,7 @@
 #include "inval.h"
 #include "listing.h"
 #include "lock.h"
+#include "replay.h"
 #include "versions.h"
 
 #define MOUNT_IO_MAX        (1024u * 1024)
@@ -50,6 +51,7 @@ struct mount {
 	struct mount_locks locks;
 	struct versions versions;
 	struct invals invals;
+	struct replay replay;
 };
 
 struct mount *mount_of(fuse_req_t req);
@@ -76,18 +78,23 @@ double time_left(const struct mount *m, double timeout, uint64_t epoch);
 double name_time_left(const struct mount *m, double timeout, uint64_t epoch,
 		      const struct inode *dir, uint64_t asked_ns);
 /*
- * The answer to a look-up in dir (NULL: the name is not left to the kernel): attributes that were asked for at asked_ns. Counts the look-up; false without memory.
+ * The answer to a look-up of name in dir (NULL: the name is not left to the kernel): attributes that were asked for at asked_ns.
+ * Counts the look-up; false without memory.
  */
-bool attr_to_entry(struct mount *m, const struct inode *dir, const struct cfs_attr *a,
-		   uint64_t asked_ns, struct fuse_entry_param *e);
+bool attr_to_entry(struct mount *m, const struct inode *dir, const char *name,
+		   const struct cfs_attr *a, uint64_t asked_ns, struct fuse_entry_param *e);
 
 /* Answers with the errno of a CFS code. */
 void reply_code(fuse_req_t req, int code);
 void reply_attr(fuse_req_t req, const struct cfs_attr *a, uint64_t asked_ns);
-void reply_entry(fuse_req_t req, const struct inode *dir, const struct cfs_attr *a,
-		 uint64_t asked_ns);
+void reply_entry(fuse_req_t req, const struct inode *dir, const char *name,
+		 const struct cfs_attr *a, uint64_t asked_ns);
 
 /* ---- ops_name.c ---- */
+
+/* What stands under a name, and when that was asked for: from what is remembered, or from the server (asked). */
+int name_look(struct mount *m, struct inode *dir, const char *name, struct cfs_attr *a,
+	      uint64_t *asked_ns, bool *asked_out);
 
 /* A name in a directory that this mount changes, from before it asks the server until it is answered. */
 struct name_change {

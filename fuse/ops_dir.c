@@ -148,7 +148,7 @@ add_entry(struct reply *r, const char *name, const struct cfs_attr *a, uint64_t 
 	size_t left = r->size - r->used;
 	size_t need = fuse_add_direntry_plus(r->req, NULL, 0, name, NULL, next);
 
-	if (need > left || !attr_to_entry(r->m, r->dir, a, asked_ns, &e)) {
+	if (need > left || !attr_to_entry(r->m, r->dir, name, a, asked_ns, &e)) {
 		return false;
 	}
 	r->used += fuse_add_direntry_plus(r->req, r->buf + r->used, left, name, &e, next);

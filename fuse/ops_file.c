@@ -162,7 +162,7 @@ op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	if (rc != 0) {
 		inode_put(&m->inodes, i);
 		reply_code(req, rc);
-	} else if (!attr_to_entry(m, n.dir, &a, now, &e)) {
+	} else if (!attr_to_entry(m, n.dir, name, &a, now, &e)) {
 		detach(m, fi);
 		fuse_reply_err(req, ENOMEM);
 	} else if (fuse_reply_create(req, &e, fi) == -ENOENT) {

@@ -105,10 +105,9 @@ ask(struct mount *m, struct inode *dir, const char *name, struct cfs_attr *a, ui
 	return rc;
 }
 
-/* From what is remembered, or from the server. */
-static int
-look_up(struct mount *m, struct inode *dir, const char *name, struct cfs_attr *a,
-	uint64_t *asked_ns, bool *asked_out)
+int
+name_look(struct mount *m, struct inode *dir, const char *name, struct cfs_attr *a,
+	  uint64_t *asked_ns, bool *asked_out)
 {
 	enum listing_answer answer;
 
@@ -138,14 +137,14 @@ op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct cfs_attr a = {0};
 	uint64_t asked_ns = 0;
 	bool asked = false;
-	int rc =
-	    dir != NULL ? dir_code(dir, look_up(m, dir, name, &a, &asked_ns, &asked)) : CFS_ESTALE;
+	int rc = dir != NULL ? dir_code(dir, name_look(m, dir, name, &a, &asked_ns, &asked))
+			     : CFS_ESTALE;
 
 	if (rc == 0 && asked && (found = inode_obtain(&m->inodes, a.ref)) != NULL) {
 		atomic_store(&found->looked_up, true);
 	}
 	if (rc == 0) {
-		reply_entry(req, dir, &a, asked_ns);
+		reply_entry(req, dir, name, &a, asked_ns);
 	} else if (rc == CFS_ENOENT && m->negative_timeout > 0 && a.promise_epoch != 0) {
 		const struct fuse_entry_param none = {
 		    .entry_timeout =
@@ -184,6 +183,7 @@ name_change_begin(struct mount *m, fuse_ino_t parent, const char *name, struct n
 	if (out->dir == NULL) {
 		return CFS_ESTALE;
 	}
+	atomic_fetch_add(&m->replay.changing, 1);
 	inode_change_begin(out->dir);
 	listings_touch(&m->listings, out->dir->ref.ino, name);
 	return 0;
@@ -198,6 +198,7 @@ name_change_end(struct mount *m, struct name_change *n)
 	/* Once more: somebody may have begun to ask in between, and nobody knows which state he is told. */
 	listings_touch(&m->listings, n->dir->ref.ino, n->name);
 	inode_change_end(n->dir);
+	atomic_fetch_sub(&m->replay.changing, 1);
 	inode_put(&m->inodes, n->dir);
 }
 
@@ -260,7 +261,7 @@ make(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rde
 		listing_note_empty(m, &a, create.dir.ino, now);
 	}
 	if (rc == 0) {
-		reply_entry(req, n.dir, &a, now);
+		reply_entry(req, n.dir, name, &a, now);
 	} else {
 		reply_code(req, rc);
 	}
@@ -365,7 +366,7 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
 		cfs_promise_check(m->c, &a);
 	}
 	if (rc == 0) {
-		reply_entry(req, n.dir, &a, asked_ns);
+		reply_entry(req, n.dir, name, &a, asked_ns);
 	} else {
 		reply_code(req, rc);
 	}

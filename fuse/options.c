@@ -134,6 +134,7 @@ unknown(const char *key, struct cfs_err *err)
 
 	suggest_init(&near, key);
 	suggest_offer(&near, "ro");
+	suggest_offer(&near, "noinotify");
 	for (size_t l = 0; l < sizeof lists / sizeof *lists; l++) {
 		for (size_t i = 0; lists[l][i] != NULL; i++) {
 			suggest_offer(&near, lists[l][i]);
@@ -239,6 +240,10 @@ set_word(struct options *o, char *word, struct cfs_err *err)
 		o->non_empty = true;
 		return 0;
 	}
+	if (strcmp(word, "noinotify") == 0) {
+		o->no_inotify = true;
+		return 0;
+	}
 	rc = take_of_sshfs(word, err);
 	if (rc != 0) {
 		return rc < 0 ? rc : 0;
@@ -328,7 +333,7 @@ static const struct arg_opt mount_table[] = {
 static void
 offer_words(struct complete *c)
 {
-	static const char *const own[] = {"ro", NULL};
+	static const char *const own[] = {"ro", "noinotify", NULL};
 	static const char *const *const lists[] = {own, passed_on, valued};
 	const char *comma = strrchr(c->typed, ',');
 	char word[64];

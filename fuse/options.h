@@ -11,7 +11,7 @@
 
 /* What cfs-mount was asked for: cfs-mount [REMOTE] DIR [-o …], cfs-mount -u DIR. Strings point into argv or `words`. */
 struct options {
-	bool unmount, foreground, debug;
+	bool unmount, foreground, debug, no_inotify;
 	bool fake, sloppy; /* of mount.cfs */
 	bool ignored;
 	const char *ignored_value;

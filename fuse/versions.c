@@ -206,7 +206,7 @@ reply_version(fuse_req_t req, const struct cfs_attr *a)
 	struct mount *m = mount_of(req);
 	struct fuse_entry_param e;
 
-	if (!attr_to_entry(m, NULL, a, now_mono_ns(), &e)) {
+	if (!attr_to_entry(m, NULL, NULL, a, now_mono_ns(), &e)) {
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}

@@ -24,13 +24,13 @@ should_lead(const struct cfs *c)
 }
 
 /*
- * With promises somebody must hear that they end; with locks, that the line is lost, while others may not have them yet. When it
- * was given up nobody does, until there is another call.
+ * With promises somebody must hear that they end; with locks, that the line is lost, while others may not have them yet; with a
+ * subscription, what happens. When the line was given up nobody does, until there is another call.
  */
 static bool
 must_hear(const struct cfs *c)
 {
-	return trust_held(c) || (locks_held(c) && !conn_stays_down(c) &&
+	return trust_held(c) || ((locks_held(c) || c->sub != NULL) && !conn_stays_down(c) &&
 				 (c->link.stream != NULL || c->down_ns != 0));
 }
 

@@ -21,6 +21,11 @@ struct cfs_invalid {
 uint64_t cfs_promised_ns(const struct cfs *c, uint64_t epoch);
 /* Says anew in the attributes whether they are promised: what was invalidated since they were answered is not. */
 void cfs_promise_check(struct cfs *c, struct cfs_attr *a);
+/*
+ * An event told of a change of the inode (0: none) and of a name in a directory (NULL: none), perhaps before the invalidation that
+ * comes with it: the next look asks the server.
+ */
+void cfs_promise_drop(struct cfs *c, uint64_t ino, uint64_t dir, const char *name);
 /* What an invalidation told of is forgotten, after the hook has returned false. */
 void cfs_invalid_done(struct cfs *c, const struct cfs_invalid *what);
 

@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "client/call.h"
 #include "client/file_segment.h"
+#include "client/subscribe.h"
 
 int
 conn_init(struct cfs *c, struct cfs_err *err)
@@ -82,6 +83,8 @@ conn_wake_all(struct cfs *c)
 {
 	for (struct waiter *w = c->waiters; w != NULL; w = w->next)
 		pthread_cond_signal(&w->cond);
+	if (c->sub != NULL)
+		subscription_wake(c->sub);
 }
 
 static void

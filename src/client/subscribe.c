@@ -2,7 +2,8 @@
 
 /*
  * A subscription: a thread of its own that waits on the connection like any other (and leads it when nobody else is
- * there), calls the user back, and then acknowledges. What it has told of is one number, so after a cut it subscribes
+ * there), calls the user back, and then acknowledges. Where the line is listened to anyway, because of promises, it leaves that
+ * to the background thread: calls, which take the lead for their time, would have to take it from the reader each time. What it has told of is one number, so after a cut it subscribes
  * again from there, and whatever was received and not told of is simply received again.
  */
 
@@ -12,12 +13,16 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "client/call.h"
 #include "client/event.h"
 #include "proto/codec.h"
 
 #define NO_LINE UINT64_MAX
+
+/* How often a line that stays away is tried, when nobody else wants it. */
+#define RETRY_S 10
 
 /* A push that waits for the reader. The server sends no more than its window without acknowledgements. */
 struct push {
@@ -38,11 +43,18 @@ struct cfs_subscription {
 	uint64_t newest; /* when it last subscribed */
 	struct push *first, **last;
 	pthread_t thread;
+	pthread_cond_t cond; /* for a reader that leaves the line to others */
 	bool thread_runs;
 	atomic_bool stop; /* the user wants it to end */
 	bool ended;       /* the thread is done */
 	struct cfs_err why;
 };
+
+void
+subscription_wake(struct cfs_subscription *sub)
+{
+	pthread_cond_signal(&sub->cond);
+}
 
 void
 subscription_push(struct cfs_subscription *sub, const struct frame *f)
@@ -216,6 +228,30 @@ take_overflow(struct cfs_subscription *sub, const struct push *p)
 	return rc;
 }
 
+/* Whether others keep the line, so that the reader waits for pushes alone. */
+static bool
+is_kept_by_others(const struct cfs_subscription *sub)
+{
+	return sub->c->trust != NULL && !conn_stays_down(sub->c);
+}
+
+/* Locked. Waits until there is something to do; false: for as long as a line that is away is left alone. */
+static bool
+wait_for_others(struct cfs_subscription *sub, bool for_line)
+{
+	struct timespec until;
+	int rc = 0;
+
+	background_nudge(sub->c);
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += RETRY_S;
+	while (rc == 0 && !sub->stop && !sub->c->closing &&
+	       (for_line ? sub->c->link.stream == NULL : !has_news(sub)))
+		rc = for_line ? pthread_cond_timedwait(&sub->cond, &sub->c->lock, &until)
+			      : pthread_cond_wait(&sub->cond, &sub->c->lock);
+	return rc == 0;
+}
+
 /* Locked. One step; non-zero ends it. */
 static int
 step(struct cfs_subscription *sub, struct cfs_err *err)
@@ -224,13 +260,21 @@ step(struct cfs_subscription *sub, struct cfs_err *err)
 	struct push *p;
 	int rc;
 
-	if (must_subscribe(sub))
+	if (must_subscribe(sub)) {
+		if (is_kept_by_others(sub) && sub->c->link.stream == NULL &&
+		    wait_for_others(sub, true) && sub->c->link.stream == NULL)
+			return 0;
 		return subscribe_again(sub, err);
+	}
 	p = pop(sub);
 	if (p != NULL) {
 		rc = p->op == OP_NOTICE ? take_notice(sub, p) : take_overflow(sub, p);
 		free(p);
 		return rc;
+	}
+	if (is_kept_by_others(sub)) {
+		(void)wait_for_others(sub, false);
+		return 0;
 	}
 	/* An interruption is meant for calls; this one waits on. */
 	waiter_init(&w, sub->c, has_news, sub, -1);
@@ -285,6 +329,7 @@ subscription_free(struct cfs_subscription *sub)
 	while ((p = pop(sub)) != NULL)
 		free(p);
 	buf_fini(&sub->paths);
+	pthread_cond_destroy(&sub->cond);
 	free(sub);
 }
 
@@ -305,6 +350,17 @@ encode_paths(struct cfs_subscription *sub, struct cfs_err *err)
 	return 0;
 }
 
+static void
+cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t monotonic;
+
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+}
+
 int
 cfs_subscribe(struct cfs *c, const struct cfs_subscribe *how, struct cfs_subscription **out,
 	      uint64_t *newest_out, struct cfs_err *err)
@@ -319,6 +375,7 @@ cfs_subscribe(struct cfs *c, const struct cfs_subscribe *how, struct cfs_subscri
 	sub->how = *how;
 	sub->cursor = how->since;
 	sub->last = &sub->first;
+	cond_init(&sub->cond);
 	rc = encode_paths(sub, err);
 	if (rc < 0)
 		goto fail;

@@ -9,5 +9,7 @@
 
 /* Locked, in whatever thread leads: keeps a NOTICE or OVERFLOW for the reader thread. */
 void subscription_push(struct cfs_subscription *sub, const struct frame *f);
+/* Locked. Something happened to the line that the reader may wait for. */
+void subscription_wake(struct cfs_subscription *sub);
 
 #endif

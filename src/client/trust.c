@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/time.h"
+#include "client/file.h"
 
 /* Unused for so long, promises are not renewed any more. */
 #define IDLE_NS (60 * (uint64_t)NS_PER_S)
@@ -312,5 +313,20 @@ cfs_promise_check(struct cfs *c, struct cfs_attr *a)
 		a->promise_epoch = kept.promise_epoch;
 		a->promise_ms = kept.promise_ms;
 	}
+	pthread_mutex_unlock(&c->lock);
+}
+
+void
+cfs_promise_drop(struct cfs *c, uint64_t ino, uint64_t dir, const char *name)
+{
+	pthread_mutex_lock(&c->lock);
+	if (c->trust != NULL && ino != 0)
+		trust_memory_drop_attr(&c->trust->memory, ino);
+	if (c->trust != NULL && name != NULL) {
+		trust_memory_drop_name(&c->trust->memory, dir, str_from(name));
+		trust_memory_drop_attr(&c->trust->memory, dir);
+	}
+	if (ino != 0)
+		files_invalidate(c, ino);
 	pthread_mutex_unlock(&c->lock);
 }

@@ -15,6 +15,7 @@
 #include "server/reads.h"
 #include "server/reply.h"
 #include "server/tally.h"
+#include "server/watch.h"
 
 /* What one transaction holds at most: others wait for the write mutex meanwhile. */
 #define BATCH_CHANGES 256
@@ -230,9 +231,13 @@ commit(struct session *s, struct cfs_err *err)
 {
 	uint64_t number;
 
-	if (!store_in_transaction(s->store))
-		return 0;
-	return store_commit(s->store, &number, err);
+	int rc = 0;
+
+	if (store_in_transaction(s->store))
+		rc = store_commit(s->store, &number, err);
+	if (rc == 0)
+		watch_own_committed(s);
+	return rc;
 }
 
 static void
@@ -240,6 +245,7 @@ undo(struct session *s)
 {
 	if (store_in_transaction(s->store))
 		store_rollback(s->store);
+	watch_own_undone(s);
 	forget_answers(&s->batch);
 	promise_changes_forget(s);
 }

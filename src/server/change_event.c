@@ -6,6 +6,7 @@
 #include "base/time.h"
 #include "proto/codec.h"
 #include "server/convert.h"
+#include "server/watch.h"
 #include "store/events.h"
 
 /* What is to be told; paths are built one behind the other in the batch's buffer. */
@@ -98,6 +99,11 @@ draft_event(struct draft *d, unsigned op, struct cfs_err *err)
 		about(d, &rep->copy_rep.attr, rep->copy_rep.copied);
 		return at_inode(d, &rep->copy_rep.attr, err);
 	case OP_SETATTR:
+		about(d, &rep->attr_rep.attr, 0);
+		/* Only a cut is about the content. */
+		if ((req->setattr_req.valid & SETATTR_SIZE) == 0)
+			d->e.version = 0;
+		return at_inode(d, &rep->attr_rep.attr, err);
 	case OP_SETXATTR:
 	case OP_REMOVEXATTR:
 	case OP_ALLOCATE:
@@ -150,5 +156,8 @@ change_event(struct session *s, const struct change *c, struct cfs_err *err)
 	d.e.path = (struct bytes_view){.data = path->data, .len = d.path_len};
 	d.e.target =
 	    (struct bytes_view){.data = path->data + d.path_len, .len = path->len - d.path_len};
-	return events_add(s->store, &d.e, err);
+	rc = events_add(s->store, &d.e, err);
+	if (rc == 0)
+		watch_own_added(s, events_last_added(s->store));
+	return rc;
 }

@@ -158,6 +158,15 @@ struct reads {
 };
 
 /* A subscription to events (watch.h). */
+/* Numbers of events that this connection's own changes made, and the peer does not want to be told of: in order, by runs. */
+struct watch_own {
+	struct {
+		uint64_t first, last;
+	} runs[64];
+	unsigned head, count;             /* a ring */
+	uint64_t added_first, added_last; /* in the transaction under way; 0: none */
+};
+
 struct watch {
 	bool on;
 	bool behind;       /* more is in the table than was read */
@@ -174,6 +183,7 @@ struct watch {
 	uint64_t pushes, acked;
 	uint64_t rest_until; /* not to be read before */
 	uint64_t pushed_ns;  /* last push */
+	struct watch_own own;
 };
 
 struct session {

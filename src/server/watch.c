@@ -209,7 +209,7 @@ collect(void *arg, const struct event *e)
 	if (c->notices.len > PUSH_BYTES)
 		return 1;
 	c->looked_at++;
-	if (!is_wanted(&c->s->watch, e))
+	if (watch_is_own(c->s, e->id) || !is_wanted(&c->s->watch, e))
 		return 0;
 	convert_notice(e, &notice);
 	c->status = codec_list_append(&c->notices, &msg_notice, &notice, &c->s->watch.list, 0);
@@ -263,9 +263,15 @@ push_events(struct session *s, struct cfs_err *err)
 	const struct event_want want = {w->filter, w->kinds, (const uint64_t *)w->dirs.data,
 					w->paths.count};
 	struct collector c = {.s = s};
-	uint64_t before = w->cursor;
+	uint64_t before;
 	int rc;
 
+	w->cursor = watch_skip_own(s, w->cursor);
+	if (!w->fresh && w->cursor >= events_hint(s->store)) {
+		w->behind = false;
+		return 0;
+	}
+	before = w->cursor;
 	buf_clear(&w->list);
 	rc = events_list(s->store, &s->cred, before, PUSH_EVENTS, &want, collect, &c, &w->cursor,
 			 err);

@@ -28,6 +28,17 @@ void watch_acknowledged(struct session *s, uint64_t push);
 /* Pushes what is due. */
 void watch_run(struct session *s);
 
+/*
+ * For a peer that does not want to be told of its own changes (filter 8): change. The event of that number is one; then what
+ * became of the transaction.
+ */
+void watch_own_added(struct session *s, uint64_t id);
+void watch_own_committed(struct session *s);
+void watch_own_undone(struct session *s);
+/* Whether it is one; and the end of the run of such that stands right behind a number, which is returned if there is none. */
+bool watch_is_own(const struct session *s, uint64_t id);
+uint64_t watch_skip_own(struct session *s, uint64_t cursor);
+
 /* A descriptor to poll for reading, -1 for none now; when it was readable, watch_rung(). When to run again, at the latest. */
 int watch_fd(const struct session *s);
 void watch_rung(struct session *s);

@@ -219,6 +219,12 @@ events_add(struct store *s, const struct event *e, struct cfs_err *err)
 	return 0;
 }
 
+uint64_t
+events_last_added(const struct store *s)
+{
+	return s->last_event;
+}
+
 int
 events_path(struct store *s, uint64_t dir, struct bytes_view name, struct buf *out,
 	    struct cfs_err *err)

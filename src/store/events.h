@@ -45,6 +45,9 @@ struct event {
  */
 int events_add(struct store *s, const struct event *e, struct cfs_err *err);
 
+/* change. The number of the last one that was added in this transaction, 0 none. */
+uint64_t events_last_added(const struct store *s);
+
 enum event_filter {
 	EVENTS_MINE = 1,    /* downloads of cred's files by others */
 	EVENTS_UNSEEN = 2,  /* of those the unseen ones */

@@ -9,7 +9,7 @@ declare -A sets=(
 	[build]='gcc libc6-dev make pkg-config libssl-dev libsqlite3-dev libsodium-dev libinih-dev libjansson-dev
 		libreadline-dev libncurses-dev libfuse3-dev libseccomp-dev'
 	[try]='fuse3'
-	[test]='libcmocka-dev bats iproute2 fuse3 expect tmux jq git rsync sqlite3 vim python3 openssl zsh fish systemd strace dpkg-dev'
+	[test]='libcmocka-dev bats iproute2 fuse3 expect tmux jq git rsync sqlite3 vim inotify-tools python3 openssl zsh fish systemd strace dpkg-dev'
 	[deb]='dpkg-dev binutils'
 	[lint]='clang-format clang-tidy shellcheck mandoc'
 	[bench]='sshfs openssh-server openssh-client rsync jq fuse3'

@@ -288,6 +288,41 @@ test_overflow(void **state)
 	peer_disconnect(&a);
 }
 
+/* What the subscriber's own connection changes is left out, what the same user changes elsewhere is not. */
+static void
+test_own_changes_are_left_out(void **state)
+{
+	struct m_notice_push push;
+	struct m_notice n;
+	struct m_attr dir;
+	struct peer a, elsewhere;
+	uint64_t before;
+
+	peer_start(*state, &a, 'a');
+	attach(&a);
+	peer_start(*state, &elsewhere, 'a');
+	attach(&elsewhere);
+	before = subscribe(&a, UINT64_MAX, 4 | 8, NULL);
+	for (int i = 0; i < 100; i++) {
+		char own[16], other[16], path[32];
+
+		snprintf(own, sizeof own, "own%d", i);
+		snprintf(other, sizeof other, "other%d", i);
+		snprintf(path, sizeof path, "/alice/%s", other);
+		assert_int_equal(peer_mkdir(&a, a.home, own, &dir), 0);
+		if (i % 2 == 0)
+			assert_int_equal(peer_mkdir(&a, dir.ino, "own", &dir), 0);
+		assert_int_equal(peer_mkdir(&elsewhere, a.home, other, &dir), 0);
+		push = next_push(&a);
+		assert_int_equal(push.before, before);
+		before = push.upto;
+		expect(&push, 2, OP_CREATE, path, "");
+		assert_false(list_next(&push.notices, &n));
+	}
+	peer_disconnect(&elsewhere);
+	peer_disconnect(&a);
+}
+
 int
 main(void)
 {
@@ -295,6 +330,7 @@ main(void)
 	    TEST(test_changes_are_pushed),          TEST(test_since_and_paths),
 	    TEST(test_private_trees_tell_nothing),  TEST(test_receipts_are_pushed),
 	    TEST(test_slow_readers_hold_up_nobody), TEST(test_overflow),
+	    TEST(test_own_changes_are_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

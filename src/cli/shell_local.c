@@ -2,11 +2,15 @@
 #include "cli/shell_local.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "cli/interrupt.h"
 
 int
 local_start(const char *path, char *const argv[], const int fds[4], pid_t group, pid_t *pid_out,
@@ -65,16 +69,83 @@ local_wait(pid_t pid)
 	return local_exit_code(status);
 }
 
+/* Ctrl-C and Ctrl-\\ are the program's; this process keeps them from its handlers meanwhile, and drops them then. */
+static void
+keys_hold(sigset_t *keys, sigset_t *before)
+{
+	sigemptyset(keys);
+	sigaddset(keys, SIGINT);
+	sigaddset(keys, SIGQUIT);
+	pthread_sigmask(SIG_BLOCK, keys, before);
+}
+
+static void
+keys_release(const sigset_t *keys, const sigset_t *before)
+{
+	static const struct timespec now;
+
+	while (sigtimedwait(keys, NULL, &now) > 0) {
+	}
+	pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+/*
+ * What the terminal sent before the program was there reached this process alone, and is passed on. What came while it began reached
+ * both: then the two are one, because it has them all blocked until it is itself.
+ */
+static void
+keys_pass_on(pid_t pid)
+{
+	sigset_t waiting;
+
+	sigpending(&waiting);
+	if (sigismember(&waiting, SIGINT)) {
+		kill(pid, SIGINT);
+	}
+	if (sigismember(&waiting, SIGQUIT)) {
+		kill(pid, SIGQUIT);
+	}
+}
+
+static int
+run_shell(const char *line, const sigset_t *mask)
+{
+	char sh[] = "sh", c[] = "-c", *text = strdup(line);
+	char *const argv[] = {sh, c, text, NULL};
+	posix_spawnattr_t attr;
+	pid_t pid;
+	int code = 127;
+
+	if (text == NULL || posix_spawnattr_init(&attr) != 0) {
+		free(text);
+		return 1;
+	}
+	if (posix_spawnattr_setsigmask(&attr, mask) == 0 &&
+	    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK) == 0 &&
+	    posix_spawn(&pid, "/bin/sh", NULL, &attr, argv, environ) == 0) {
+		keys_pass_on(pid);
+		code = local_wait(pid);
+	}
+	posix_spawnattr_destroy(&attr);
+	free(text);
+	return code;
+}
+
 int
 local_shell(const char *line)
 {
 	const char *shell = getenv("SHELL");
-	int status;
+	sigset_t keys, before;
+	int code = 128 + SIGINT;
 
 	if (line[strspn(line, " \t")] == '\0') {
 		line = shell != NULL && *shell != '\0' ? "exec \"$SHELL\"" : "exec sh";
 	}
-	/* Ctrl-C is the program's meanwhile, as system(3) does it. */
-	status = system(line);
-	return status != -1 ? local_exit_code(status) : 1;
+	keys_hold(&keys, &before);
+	/* From here on no handler takes what is meant for the program. */
+	if (interrupt_pending() == 0) {
+		code = run_shell(line, &before);
+	}
+	keys_release(&keys, &before);
+	return code;
 }

@@ -19,7 +19,10 @@ int local_start(const char *path, char *const argv[], const int fds[4], pid_t gr
 int local_wait(pid_t pid);
 int local_exit_code(int status);
 
-/* Runs a line with sh(1) in the foreground and gives its exit code; an empty one starts $SHELL. */
+/*
+ * Runs a line with sh(1) in the foreground and gives its exit code; an empty one starts $SHELL. Ctrl-C is the program's meanwhile: one that
+ * came before keeps it from being started (130), one that comes while it starts reaches it.
+ */
 int local_shell(const char *line);
 
 #endif

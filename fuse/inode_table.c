@@ -228,7 +228,8 @@ hold_used(struct inodes *t, size_t *count_out)
 	for (size_t b = 0; b < t->n_buckets; b++) {
 		for (struct inode *i = t->buckets[b]; i != NULL; i = i->next) {
 			if (i->refs > 0 && n == cap) {
-				struct inode **more = realloc(used, (cap * 2 + 16) * sizeof(*used));
+				struct inode **more =
+				    realloc(used, (cap * 2 + 16) * sizeof(struct inode *));
 
 				if (more == NULL) {
 					break;

@@ -276,9 +276,8 @@ op_access(fuse_req_t req, fuse_ino_t ino, int mask)
 	rc = i != NULL ? inode_look(m, i, true, &a, &asked_ns) : CFS_ESTALE;
 	if (rc == 0 && (mask & W_OK) != 0 && m->read_only) {
 		rc = CFS_EREADONLY;
-	} else if (rc == 0 && (mask & W_OK) != 0 && !attr_is_own(m, &a)) {
-		rc = CFS_EDENIED;
-	} else if (rc == 0 && (mask & X_OK) != 0 && a.type != CFS_DIR && (a.mode & 0111) == 0) {
+	} else if (rc == 0 && (((mask & W_OK) != 0 && !attr_is_own(m, &a)) ||
+			       ((mask & X_OK) != 0 && a.type != CFS_DIR && (a.mode & 0111) == 0))) {
 		rc = CFS_EDENIED;
 	}
 	reply_code(req, rc);

@@ -142,9 +142,8 @@ jobs_find(const struct shell_jobs *jobs, const char *name, struct job **out, str
 
 	*out = NULL;
 	for (struct job *job = jobs->first; job != NULL; job = job->next) {
-		if (p == NULL || strcmp(p, "%") == 0 || strcmp(p, "+") == 0) {
-			*out = job;
-		} else if (end != NULL && *end == '\0' && job->number == number) {
+		if (p == NULL || strcmp(p, "%") == 0 || strcmp(p, "+") == 0 ||
+		    (end != NULL && *end == '\0' && job->number == number)) {
 			*out = job;
 		}
 	}

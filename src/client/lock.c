@@ -370,7 +370,8 @@ reclaim_done(struct call *k)
 	free_reclaim(r);
 }
 
-static void
+/* False: without memory for it, all that its owner has in that file is lost. */
+static bool
 reclaim(struct cfs *c, const struct cfs_lock *l)
 {
 	struct lock_reclaim *r = calloc(1, sizeof(*r));
@@ -379,7 +380,7 @@ reclaim(struct cfs *c, const struct cfs_lock *l)
 	if (r == NULL || call_new_locked(c, OP_LOCK_RECLAIM, &req, &r->call, NULL) < 0) {
 		free(r);
 		lose(c, l);
-		return;
+		return false;
 	}
 	r->lock = *l;
 	r->next = c->locks.reclaims;
@@ -390,14 +391,16 @@ reclaim(struct cfs *c, const struct cfs_lock *l)
 	r->call->owner = r;
 	r->call->done = reclaim_done;
 	conn_submit(c, r->call);
+	return true;
 }
 
 static void
 drop_reclaims(struct cfs *c)
 {
-	while (c->locks.reclaims != NULL) {
-		call_free_locked(c->locks.reclaims->call);
-		free_reclaim(c->locks.reclaims);
+	for (struct lock_reclaim *r = c->locks.reclaims, *next; r != NULL; r = next) {
+		next = r->next;
+		call_free_locked(r->call);
+		free_reclaim(r);
 	}
 }
 
@@ -409,16 +412,16 @@ locks_resume(struct cfs *c)
 	drop_reclaims(c);
 	for (h = c->locks.held; h != NULL; h = next) {
 		size_t count = h->ranges.count;
+		bool there = true;
 
 		next = h->next;
-		/* Without memory for one of them, all of this owner's are lost, and h is gone. */
-		for (size_t i = 0; i < count && *find_held(c, &h->of) == h; i++) {
+		for (size_t i = 0; i < count && there; i++) {
 			struct cfs_lock l = h->of;
 
 			l.start = h->ranges.at[i].start;
 			l.end = h->ranges.at[i].end;
 			l.type = (enum cfs_lock_type)h->ranges.at[i].type;
-			reclaim(c, &l);
+			there = reclaim(c, &l);
 		}
 	}
 }
@@ -435,10 +438,14 @@ locks_leave(struct cfs *c)
 void
 locks_fini(struct cfs *c)
 {
-	while (c->locks.reclaims != NULL)
-		free_reclaim(c->locks.reclaims);
-	while (c->locks.waits != NULL)
-		free_wait(c->locks.waits);
+	for (struct lock_reclaim *r = c->locks.reclaims, *next; r != NULL; r = next) {
+		next = r->next;
+		free_reclaim(r);
+	}
+	for (struct lock_wait *w = c->locks.waits, *next; w != NULL; w = next) {
+		next = w->next;
+		free_wait(w);
+	}
 	while (c->locks.held != NULL)
 		drop_held(&c->locks.held);
 }

@@ -47,7 +47,8 @@ handle_EVENTS(struct session *s, struct call *c, struct cfs_err *err)
 	unsigned max = req->max < EVENTS_MAX ? req->max : EVENTS_MAX;
 	int rc;
 
-	rc = events_list(s->store, &s->cred, req->since, max, &want, add_event, &l, &rep->last, err);
+	rc =
+	    events_list(s->store, &s->cred, req->since, max, &want, add_event, &l, &rep->last, err);
 	if (rc < 0)
 		return rc;
 	if (l.events.len > EVENTS_BYTES_MAX)

@@ -32,12 +32,13 @@ static const char pragmas[] =
     "PRAGMA journal_mode = WAL;"
     "PRAGMA synchronous = NORMAL;"
     "PRAGMA wal_autocheckpoint = 0;"
-    "PRAGMA journal_size_limit = " TEXT_OF(DB_LOG_KEPT_BYTES) ";"
-    "PRAGMA secure_delete = FAST;" /* Debian's default writes every freed page */
-    "PRAGMA foreign_keys = OFF;"
-    "PRAGMA temp_store = MEMORY;"
-    "PRAGMA cache_size = -2048;"
-    "SELECT count(*) FROM sqlite_schema;"; /* makes the -wal file */
+    "PRAGMA journal_size_limit = " TEXT_OF(
+	DB_LOG_KEPT_BYTES) ";"
+			   "PRAGMA secure_delete = FAST;" /* Debian's default writes every freed page */
+			   "PRAGMA foreign_keys = OFF;"
+			   "PRAGMA temp_store = MEMORY;"
+			   "PRAGMA cache_size = -2048;"
+			   "SELECT count(*) FROM sqlite_schema;"; /* makes the -wal file */
 
 static int
 code_of(int rc)

@@ -59,10 +59,12 @@ enum event_filter {
  * the reading of it; whoever gives them looks at each event all the same.
  */
 struct event_want {
-	unsigned filter;      /* of enum event_filter; 0: what cred did and what happened in cred's tree */
-	uint32_t kinds;       /* bits 1 << kind; 0: all */
-	const uint64_t *dirs; /* events_dir() of the folders whose events are wanted, the caller's */
-	size_t dir_count;     /* 0: all */
+	unsigned
+	    filter; /* of enum event_filter; 0: what cred did and what happened in cred's tree */
+	uint32_t kinds; /* bits 1 << kind; 0: all */
+	const uint64_t
+	    *dirs;        /* events_dir() of the folders whose events are wanted, the caller's */
+	size_t dir_count; /* 0: all */
 };
 
 /* A folder's path as it stands in events, "" for all, as a number for struct event_want. */

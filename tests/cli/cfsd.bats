@@ -101,12 +101,11 @@ has_session() {
 }
 
 # Of all processes of the server, the sandboxed ones too.
-has_open() {
+is_closed() {
 	local pid
 	for pid in "$SERVER_PID" $(pgrep -P "$SERVER_PID"); do
-		[ -z "$(find "/proc/$pid/fd" -lname "$1" 2>/dev/null)" ] || return 0
+		[ -z "$(find "/proc/$pid/fd" -lname "$1" 2>/dev/null)" ] || return 1
 	done
-	return 1
 }
 
 @test "HUP opens the log anew for those who are connected too, with other settings" {
@@ -120,7 +119,7 @@ has_open() {
 	mv log log.1
 	kill -HUP "$SERVER_PID"
 	wait_until 10 grep -q 'settings read again' log
-	wait_until 10 eval '! has_open "$T/log.1"'
+	wait_until 10 is_closed "$T/log.1"
 	# What the session does is in the new one.
 	as alice cfs mkdir other
 	echo 'stat other' >&9
@@ -134,7 +133,7 @@ has_open() {
 	wait_until 10 grep -q 'role=hub msg="settings read again' fields
 	echo 'stat nothing' >&9
 	wait_until 10 grep -qE 'level=debug pid=[0-9]+ role=session peer=127\.0\.0\.1:[0-9]+ user=alice device="?[^ ]+"? msg=".*WALK.*nothing' fields
-	wait_until 10 eval '! has_open "$T/log"'
+	wait_until 10 is_closed "$T/log"
 	exec 9>&-
 }
 

@@ -21,7 +21,7 @@ newest_blob() {
 damage() {
 	local byte
 	byte=$(od -An -tu1 -j"$2" -N1 "$1" | tr -d ' ')
-	printf "\\x$(printf %x $((byte ^ 255)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+	printf %b "\\x$(printf %x $((byte ^ 255)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
 @test "quota: growth is refused, what replaces makes room, old versions give way" {

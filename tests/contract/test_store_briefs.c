@@ -104,7 +104,8 @@ read_all(struct storetest *t, const struct wish *w, uint64_t since, unsigned max
 	while (last < newest) {
 		uint64_t from = last;
 
-		assert_true(events_list(t->s, w->cred, from, max, &want, take, &g, &last, NULL) >= 0);
+		assert_true(events_list(t->s, w->cred, from, max, &want, take, &g, &last, NULL) >=
+			    0);
 		assert_true(last > from);
 	}
 	return g;

@@ -100,8 +100,8 @@ an_undone_transaction_goes_no_further(void **state)
 	assert_int_equal(db_exec(t->s->db, "PRAGMA max_page_count = 1000000", NULL), 0);
 	assert_int_equal(events_add(t->s, &e, &err), CFS_ENOSPC);
 	assert_int_equal(store_commit(t->s, &commit, &err), CFS_ENOSPC);
-	assert_true(events_list(t->s, &t->admin, 0, 10, &(struct event_want){0}, count_event, &events,
-				&commit, &err) >= 0);
+	assert_true(events_list(t->s, &t->admin, 0, 10, &(struct event_want){0}, count_event,
+				&events, &commit, &err) >= 0);
 	assert_int_equal(events, 0);
 	assert_int_equal(names_lookup(t->s, &t->a, t->home, c.name, &f, &err), CFS_ENOENT);
 	st_keep(t);

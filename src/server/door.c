@@ -190,10 +190,11 @@ static void
 attach(struct door *d, const struct door_attach *m, int *fd)
 {
 	struct client *c = calloc(1, sizeof(*c));
-	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
+	struct epoll_event ev = {.events = EPOLLIN};
 
 	if (!c)
 		return;
+	ev.data.ptr = c;
 	c->fd = *fd;
 	c->index = m->index;
 	c->serial = m->serial;

@@ -232,10 +232,14 @@ check_owner(struct store *s, const struct cred *cred, const struct dir_set *set,
 	return rc < 0 ? rc : 0;
 }
 
-int
-attic_versions(struct store *s, const struct cred *cred, struct inode_ref base,
-	       struct bytes_view path, uint64_t before, attic_fn *each, void *arg, bool *eof_out,
-	       struct cfs_err *err)
+/* What a path leads to, and which entries of the attic are told of it. */
+typedef int gather_fn(struct store *s, const struct cred *cred, struct attic_place *at,
+		      struct ids *ids, struct cfs_err *err);
+
+static int
+list_of_path(struct store *s, const struct cred *cred, struct inode_ref base,
+	     struct bytes_view path, uint64_t before, gather_fn *gather, bool with_present,
+	     attic_fn *each, void *arg, bool *eof_out, struct cfs_err *err)
 {
 	struct attic_place at;
 	struct ids ids = {0};
@@ -247,16 +251,32 @@ attic_versions(struct store *s, const struct cred *cred, struct inode_ref base,
 		return rc;
 	rc = attic_find_place(s, cred, base, path, &at, err);
 	if (rc == 0)
-		rc = check_owner(s, cred, &at.parents, err);
-	if (rc == 0)
-		rc = collect(s, &at, &ids, err);
-	if (rc == 0 && before == 0 && at.walk.found)
+		rc = gather(s, cred, &at, &ids, err);
+	if (rc == 0 && with_present && before == 0 && at.walk.found)
 		rc = tell_present(s, &at, each, arg, err);
 	if (rc == 0)
 		rc = tell_all(s, cred, &ids, before, each, arg, eof_out, err);
 	free(ids.v);
 	store_read_end(s, began);
 	return rc < 0 ? rc : 0;
+}
+
+static int
+gather_versions(struct store *s, const struct cred *cred, struct attic_place *at, struct ids *ids,
+		struct cfs_err *err)
+{
+	int rc = check_owner(s, cred, &at->parents, err);
+
+	return rc == 0 ? collect(s, at, ids, err) : rc;
+}
+
+int
+attic_versions(struct store *s, const struct cred *cred, struct inode_ref base,
+	       struct bytes_view path, uint64_t before, attic_fn *each, void *arg, bool *eof_out,
+	       struct cfs_err *err)
+{
+	return list_of_path(s, cred, base, path, before, gather_versions, true, each, arg, eof_out,
+			    err);
 }
 
 /* ---- what was removed from a directory ---- */
@@ -275,33 +295,28 @@ of_dir(struct store *s, uint64_t dir, uint64_t live, struct ids *ids, struct cfs
 	return ids_take(ids, st, err);
 }
 
+static int
+gather_removed(struct store *s, const struct cred *cred, struct attic_place *at, struct ids *ids,
+	       struct cfs_err *err)
+{
+	int rc = dir_set_enter(s, &at->parents, at->name, err);
+
+	if (rc == 0)
+		rc = check_owner(s, cred, &at->parents, err);
+	if (rc == 0 && at->parents.count == 0)
+		rc = err_code(err, CFS_ENOENT);
+	for (size_t i = 0; i < at->parents.count && rc == 0; i++)
+		rc = of_dir(s, at->parents.inos[i], at->parents.live, ids, err);
+	return rc;
+}
+
 int
 attic_removed(struct store *s, const struct cred *cred, struct inode_ref base,
 	      struct bytes_view path, uint64_t before, attic_fn *each, void *arg, bool *eof_out,
 	      struct cfs_err *err)
 {
-	struct attic_place at;
-	struct ids ids = {0};
-	bool began;
-	int rc = store_read_begin(s, &began, err);
-
-	*eof_out = false;
-	if (rc != 0)
-		return rc;
-	rc = attic_find_place(s, cred, base, path, &at, err);
-	if (rc == 0)
-		rc = dir_set_enter(s, &at.parents, at.name, err);
-	if (rc == 0)
-		rc = check_owner(s, cred, &at.parents, err);
-	if (rc == 0 && at.parents.count == 0)
-		rc = err_code(err, CFS_ENOENT);
-	for (size_t i = 0; i < at.parents.count && rc == 0; i++)
-		rc = of_dir(s, at.parents.inos[i], at.parents.live, &ids, err);
-	if (rc == 0)
-		rc = tell_all(s, cred, &ids, before, each, arg, eof_out, err);
-	free(ids.v);
-	store_read_end(s, began);
-	return rc;
+	return list_of_path(s, cred, base, path, before, gather_removed, false, each, arg, eof_out,
+			    err);
 }
 
 /* ---- everything ---- */

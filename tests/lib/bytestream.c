@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "quietstream.h"
 
 static struct byte_stream *
 of(struct stream *s)
@@ -51,31 +52,9 @@ collect(struct stream *s, const struct iovec *iov, int count, struct cfs_err *er
 }
 
 static int
-flush(struct stream *s, struct cfs_err *err)
-{
-	(void)s;
-	(void)err;
-	return 0;
-}
-
-static int
 descriptor(const struct stream *s)
 {
 	return ((const struct byte_stream *)(const void *)s)->fd;
-}
-
-static short
-events(const struct stream *s)
-{
-	(void)s;
-	return 0;
-}
-
-static size_t
-buffered(const struct stream *s)
-{
-	(void)s;
-	return 0;
 }
 
 static void
@@ -87,10 +66,10 @@ count_close(struct stream *s)
 static const struct stream_ops ops = {
     .read = read_bytes,
     .writev = collect,
-    .flush = flush,
+    .flush = quiet_flush,
     .fd = descriptor,
-    .events = events,
-    .buffered = buffered,
+    .events = quiet_events,
+    .buffered = quiet_buffered,
     .close = count_close,
 };
 

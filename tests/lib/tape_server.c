@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "proto/codec.h"
 #include "proto/frame.h"
+#include "quietstream.h"
 
 #define DIALS_MAX 4u
 /* Reads that find nothing before the line is cut: an answer is made while its request is written. */
@@ -144,24 +145,9 @@ take_requests(struct stream *s, const struct iovec *iov, int count, struct cfs_e
 }
 
 static int
-flush(struct stream *s, struct cfs_err *err)
-{
-	(void)s;
-	(void)err;
-	return 0;
-}
-
-static int
 descriptor(const struct stream *s)
 {
 	return ((const struct line *)(const void *)s)->fd;
-}
-
-static short
-events(const struct stream *s)
-{
-	(void)s;
-	return 0;
 }
 
 static size_t
@@ -185,9 +171,9 @@ close_line(struct stream *s)
 static const struct stream_ops ops = {
     .read = read_answers,
     .writev = take_requests,
-    .flush = flush,
+    .flush = quiet_flush,
     .fd = descriptor,
-    .events = events,
+    .events = quiet_events,
     .buffered = buffered,
     .close = close_line,
 };

@@ -58,22 +58,31 @@ content_blob_reserve(struct store *s, uint64_t user, unsigned count, struct id12
 	return rc != 0 ? rc : store_sync(s, commit, err);
 }
 
-int
-content_blob_is_reserved(struct store *s, const struct id128 *id, struct cfs_err *err)
+/* Whether a statement of a blob and a time finds it: 1, 0 or a code. */
+static int
+is_there(struct store *s, const struct db_sql *sql, const struct id128 *id, int64_t until,
+	 struct cfs_err *err)
 {
-	static const struct db_sql sql = {
-	    "SELECT 1 FROM blob WHERE id = ?1 AND state = 0 AND idle_until > ?2"};
 	struct db_stmt *st;
 	int rc = store_need_db(s, err);
 
 	if (rc != 0)
 		return rc;
-	st = db_use(s->db, &sql, err);
+	st = db_use(s->db, sql, err);
 	bind_id(st, 1, id);
-	db_bind_i64(st, 2, store_now(s) + WRITTEN_WITHIN_NS);
+	db_bind_i64(st, 2, until);
 	rc = db_step(st, err);
 	db_done(st);
 	return rc;
+}
+
+int
+content_blob_is_reserved(struct store *s, const struct id128 *id, struct cfs_err *err)
+{
+	static const struct db_sql sql = {
+	    "SELECT 1 FROM blob WHERE id = ?1 AND state = 0 AND idle_until > ?2"};
+
+	return is_there(s, &sql, id, store_now(s) + WRITTEN_WITHIN_NS, err);
 }
 
 int
@@ -110,17 +119,8 @@ content_blob_stays(struct store *s, const struct id128 *id, struct cfs_err *err)
 {
 	static const struct db_sql sql = {
 	    "SELECT 1 FROM blob WHERE id = ?1 AND state = 1 AND (refs > 0 OR idle_until > ?2)"};
-	struct db_stmt *st;
-	int rc = store_need_db(s, err);
 
-	if (rc != 0)
-		return rc;
-	st = db_use(s->db, &sql, err);
-	bind_id(st, 1, id);
-	db_bind_i64(st, 2, store_now(s) + NAMED_WITHIN_NS / 2);
-	rc = db_step(st, err);
-	db_done(st);
-	return rc;
+	return is_there(s, &sql, id, store_now(s) + NAMED_WITHIN_NS / 2, err);
 }
 
 int

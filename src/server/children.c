@@ -215,6 +215,26 @@ children_remove(struct children *c, struct child *child)
 	unforked_give(&c->places, child);
 }
 
+bool
+children_wait(struct children *c, const struct addr_key *key, int fd)
+{
+	const struct child waiting = {.key = *key};
+
+	if (room_for_end(c, fd) || !count_in(c, &waiting))
+		return false;
+	c->ends[fd / 8] |= (unsigned char)(1u << fd % 8);
+	return true;
+}
+
+void
+children_wait_ended(struct children *c, const struct addr_key *key, int fd)
+{
+	const struct child waiting = {.key = *key};
+
+	count_out(c, &waiting);
+	c->ends[fd / 8] &= (unsigned char)~(1u << fd % 8);
+}
+
 void
 children_signed_in(struct children *c, struct child *child)
 {

@@ -64,7 +64,7 @@ struct children {
 	struct child *by_pid[CHILDREN_BUCKETS];
 	struct address *by_address[CHILDREN_BUCKETS];
 	struct unforked places, addresses; /* where those are kept */
-	unsigned char *ends;               /* a bit for each descriptor: whether it is a child's */
+	unsigned char *ends; /* a bit for each descriptor: whether it is a child's, or waits */
 	size_t ends_bytes;
 };
 
@@ -81,6 +81,13 @@ void children_hang_up(struct children *c, struct child *child);
 
 /* In a forked process, where this is all that may be called: closes the sockets to all others. */
 void children_close_ends(const struct children *c);
+
+/*
+ * A connection that has no process yet is counted as one that is not signed in, and closed in processes that are forked meanwhile.
+ * False when memory is out. The descriptor stays the caller's.
+ */
+bool children_wait(struct children *c, const struct addr_key *key, int fd);
+void children_wait_ended(struct children *c, const struct addr_key *key, int fd);
 
 void children_signed_in(struct children *c, struct child *child);
 

@@ -204,6 +204,7 @@ drain(struct hub *h)
 	h->drain_deadline = deadline_from_ms(h->config->drain_ms);
 	listener_close(&h->net);
 	listener_close(&h->admin);
+	hub_lobby_close(h);
 	each_session(h, say_drain);
 }
 
@@ -420,7 +421,17 @@ handle_event(struct hub *h, uint64_t data)
 	case EVENT_OF_CHILD:
 		read_child(h, (pid_t)value);
 		break;
+	case EVENT_LOBBY:
+		hub_lobby_ready(h, value);
+		break;
 	}
+}
+
+/* Of two timeouts as epoll has them. */
+static int
+sooner(int a, int b)
+{
+	return b >= 0 && (a < 0 || b < a) ? b : a;
 }
 
 static void
@@ -431,11 +442,10 @@ loop(struct hub *h)
 	while (!finished(h)) {
 		int pet = notify_watchdog(&h->watchdog_ns);
 		int timeout = h->draining || h->services_wait ? DRAIN_LOOK_MS : pet;
-		int locks = locks_timer(h->locks);
 		int n;
 
-		if (locks >= 0 && (timeout < 0 || locks < timeout))
-			timeout = locks;
+		timeout = sooner(timeout, locks_timer(h->locks));
+		timeout = sooner(timeout, hub_lobby_timer(h));
 		n = epoll_wait(h->epoll_fd, events, EVENTS_AT_ONCE, timeout);
 		for (int i = 0; i < n; i++)
 			handle_event(h, events[i].data.u64);
@@ -470,6 +480,7 @@ hub_run(const char *config_path, struct config *config, struct cfs_err *err)
 	listener_close(&h->net);
 	listener_close(&h->admin);
 	listener_close(&h->metrics);
+	hub_lobby_close(h);
 	children_clear(&h->children);
 	locks_free(h->locks);
 	tls_ctx_free(h->tls);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,16 +19,31 @@
 /* Connections taken before the hub looks at its other work. */
 #define ACCEPT_AT_ONCE 32
 
+/* What making a process for one takes for a moment, and some for the administrator. */
+#define DESCRIPTORS_SPARE 16
+
 /* Over-limit connections are told of this often. */
 #define SAY_NS ((uint64_t)NS_PER_S)
 
+/* New descriptors get the lowest number that is free. */
+static bool
+descriptors_run_out(int fd)
+{
+	struct rlimit r;
+
+	return getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur != RLIM_INFINITY &&
+	       (rlim_t)fd + DESCRIPTORS_SPARE > r.rlim_cur;
+}
+
 /* Why a connection is not served, or NULL. */
 static const char *
-over_limit(struct hub *h, const struct addr_key *key)
+over_limit(struct hub *h, const struct addr_key *key, int fd)
 {
 	const struct config *c = h->config;
 	uint32_t unauthenticated;
 
+	if (descriptors_run_out(fd))
+		return "no descriptors left for a connection";
 	if (h->children.sessions >= c->connections)
 		return "too many connections";
 	if (h->children.unauthenticated >= c->unauthenticated)
@@ -56,7 +72,7 @@ allowed(struct hub *h, const struct child *child, int fd)
 		log_warn("admin socket: refused to process %ld", (long)pid);
 		return false;
 	}
-	why = over_limit(h, &child->key);
+	why = over_limit(h, &child->key, fd);
 	if (why && now_mono_ns() - h->refused_said_ns > SAY_NS) {
 		log_warn("%s: %s", child->peer, why);
 		h->refused_said_ns = now_mono_ns();
@@ -160,15 +176,30 @@ fork_child(struct hub *h, struct child *child, struct lines *lines_out, struct c
 
 /* ---- connections ---- */
 
-static void
-start_session(struct hub *h, int fd, enum child_role role)
+void
+hub_start_session(struct hub *h, struct child *child, int fd)
 {
-	struct child child = {.role = role, .since_ns = now_real_ns(), .fd = -1, .slot = -1};
-	struct sockaddr_storage addr = {0};
-	socklen_t len = sizeof(addr);
 	struct cfs_err err = CFS_ERR_INIT;
 	struct lines lines;
 	int rc;
+
+	child->since_ns = now_real_ns();
+	child->fd = child->slot = -1;
+	rc = fork_child(h, child, &lines, &err);
+	if (rc == 0)
+		serve_connection(h, child, fd, &lines);
+	if (rc < 0)
+		log_error("%s: %s", child->peer, err.text);
+	fd_close(&fd);
+}
+
+static void
+welcome(struct hub *h, int fd, enum child_role role)
+{
+	struct child child = {.role = role};
+	struct sockaddr_storage addr = {0};
+	socklen_t len = sizeof(addr);
+	int rc = 1;
 
 	if (getpeername(fd, (struct sockaddr *)&addr, &len) && role == CHILD_SESSION)
 		goto out;
@@ -185,11 +216,12 @@ start_session(struct hub *h, int fd, enum child_role role)
 		stats_count(h->stats, -1, STATS_TURNED_AWAY, 1);
 		goto out;
 	}
-	rc = fork_child(h, &child, &lines, &err);
-	if (rc == 0)
-		serve_connection(h, &child, fd, &lines);
-	if (rc < 0)
-		log_error("%s: %s", child.peer, err.text);
+	if (role == CHILD_SESSION)
+		rc = hub_lobby_enter(h, &child, fd);
+	if (rc == 1)
+		hub_start_session(h, &child, fd);
+	if (rc >= 0)
+		return;
 out:
 	fd_close(&fd);
 }
@@ -208,7 +240,7 @@ hub_accept(struct hub *h, int listen_fd, enum child_role role)
 			log_error("%s", err.text);
 			return;
 		}
-		start_session(h, fd, role);
+		welcome(h, fd, role);
 	}
 }
 

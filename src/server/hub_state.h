@@ -34,6 +34,14 @@ struct kicks {
 	uint64_t lost_ns; /* of the newest that was overwritten */
 };
 
+/* hub_lobby.c: connections that have no process yet. Not there in processes that are forked. */
+struct lobby {
+	struct guest **by_fd;
+	size_t cap;
+	struct guest *first, *last;
+	struct unforked places;
+};
+
 struct hub {
 	const char *config_path;
 	struct config *config;
@@ -49,6 +57,7 @@ struct hub {
 	int lock_fd, epoll_fd, signal_fd;
 	char admin_path[PATH_MAX]; /* empty: none made */
 	struct children children;
+	struct lobby lobby;
 	struct kicks kicks;
 	uint64_t log_serial; /* children up to this one began with another log */
 	int signer_fd;       /* in a session: its line to the signer */
@@ -72,7 +81,13 @@ struct lines {
 #define PROMISE_GRACE_MS 12000
 
 /* Events of the hub's epoll: a kind, and for a child its process. */
-enum hub_event { EVENT_SIGNAL = 1, EVENT_LISTEN_NET, EVENT_LISTEN_ADMIN, EVENT_OF_CHILD };
+enum hub_event {
+	EVENT_SIGNAL = 1,
+	EVENT_LISTEN_NET,
+	EVENT_LISTEN_ADMIN,
+	EVENT_OF_CHILD,
+	EVENT_LOBBY
+};
 
 /* Watches fd; data comes back as (kind << 32 | value). 0 or a code. */
 int hub_watch(struct hub *h, int fd, enum hub_event kind, uint32_t value, struct cfs_err *err);
@@ -88,6 +103,17 @@ void hub_recall_promises(struct hub *h);
 
 /* Takes what waits at a listening socket, up to a bound. */
 void hub_accept(struct hub *h, int listen_fd, enum child_role role);
+
+/* Makes a process for a connection, which is the hub's no more. */
+void hub_start_session(struct hub *h, struct child *child, int fd);
+
+/* 1: it has shown that it speaks TLS; 0: it waits until it does, and is not the caller's any more; a code: it is to be closed. */
+int hub_lobby_enter(struct hub *h, const struct child *child, int fd);
+/* Something came on the connection. */
+void hub_lobby_ready(struct hub *h, uint32_t fd);
+/* Closes those whose time is over. Milliseconds until the next one's is, or -1. */
+int hub_lobby_timer(struct hub *h);
+void hub_lobby_close(struct hub *h);
 
 /* Forks the process of a service. */
 int hub_fork_service(struct hub *h, enum child_role role, struct cfs_err *err);

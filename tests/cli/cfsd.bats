@@ -281,13 +281,40 @@ is_closed() {
 	as alice cfs ls
 }
 
+has_children_more_than() {
+	[ "$(pgrep -c -P "$SERVER_PID")" -gt "$1" ]
+}
+
+# A process costs a thousand times what a connection does.
+@test "who does not speak TLS gets no process" {
+	require_tool pgrep
+	start_server '[timeouts]' 'signin = 2s'
+	port=${SERVER_ADDRESS##*:}
+	before=$(pgrep -c -P "$SERVER_PID")
+	# Silent, slow, and something else: that is closed at once.
+	exec 5<>"/dev/tcp/127.0.0.1/$port" 6<>"/dev/tcp/127.0.0.1/$port" 7<>"/dev/tcp/127.0.0.1/$port"
+	printf '\x16\x03' >&6
+	printf 'GET / HTTP/1.0\r\n' >&7
+	run timeout 1 cat <&7
+	[ "$status" -ne 124 ]
+	printf '\x01' >&6
+	[ "$(pgrep -c -P "$SERVER_PID")" -eq "$before" ]
+	# A record that begins as a client's does gets one, as soon as the sixth byte is there; the others end when their time is over.
+	printf '\x02\x00\x01' >&6
+	wait_until 2 has_children_more_than "$before"
+	run timeout 5 cat <&5
+	[ "$status" -ne 124 ]
+	exec 5>&- 6>&- 7>&-
+	new_user alice
+}
+
 @test "garbage on the port harms nobody" {
 	start_server
 	port=${SERVER_ADDRESS##*:}
 	for _ in 1 2 3; do
 		head -c 100000 /dev/urandom 2>/dev/null >"/dev/tcp/127.0.0.1/$port" || true
 	done
-	printf 'GET / HTTP/1.0\r\n\r\n' >"/dev/tcp/127.0.0.1/$port"
+	printf 'GET / HTTP/1.0\r\n\r\n' >"/dev/tcp/127.0.0.1/$port" || true
 	new_user alice
 	server_is_alive
 }

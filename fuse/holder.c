@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "mount.h"
+#include "place.h"
 
 #define REPEAT_S (20 * 60)
 
@@ -92,4 +94,24 @@ holder_note(struct mount *m, struct inode *i)
 	if (open && !atomic_exchange(&i->held, true)) {
 		hold(m, i);
 	}
+}
+
+void
+holder_before(struct mount *m, const struct inode *dir, const char *name)
+{
+	uint64_t place = place_of(dir->ref.ino, name, strlen(name));
+	struct inode *i = place_find(&m->inodes, place, PLACE_NOW);
+	bool open = false;
+
+	if (i != NULL) {
+		pthread_mutex_lock(&i->lock);
+		open = i->opens > 0;
+		pthread_mutex_unlock(&i->lock);
+	}
+	/* Again for each name: it may be the last one. */
+	if (open) {
+		atomic_store(&i->held, true);
+		hold(m, i);
+	}
+	inode_put(&m->inodes, i);
 }

@@ -4,8 +4,8 @@
 
 /*
  * Files that are open here while they lose their last name, by whomever: the server keeps their content for an hour after
- * it was told that they are open. It is told at once of those whose attributes say so, and every twenty minutes of all open
- * ones, since nobody tells this mount what happens to names elsewhere.
+ * it was told that they are open. It is told before this mount takes a name away, at once of those whose attributes say that they have
+ * none, and every twenty minutes of all open ones, since nobody tells this mount what happens to names elsewhere.
  */
 
 #include <pthread.h>
@@ -29,5 +29,7 @@ void holder_fini(struct holder *h);
 
 /* The inode has no name any more. */
 void holder_note(struct mount *m, struct inode *i);
+/* The name is about to be taken from what stands there: the server is told first if that is open, without a round trip. */
+void holder_before(struct mount *m, const struct inode *dir, const char *name);
 
 #endif

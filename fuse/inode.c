@@ -63,7 +63,7 @@ inode_is_news(struct inode *i, const struct cfs_attr *a)
 	news = i->cached_version != a->version;
 	if (news && i->file != NULL && a->ref.ino != 0 && !atomic_load(&i->dirty) &&
 	    atomic_load(&i->changing) == 0) {
-		cfs_file_truncate(i->file, a->size, NULL);
+		cfs_file_changed(i->file, a->size);
 	}
 	if (news) {
 		i->attr_ns = 0;

@@ -293,6 +293,9 @@ remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, bool directory)
 	struct name_change n;
 	int rc = name_change_begin(m, parent, name, &n);
 
+	if (rc == 0 && !directory) {
+		holder_before(m, n.dir, name);
+	}
 	if (rc == 0) {
 		rc = dir_code(n.dir,
 			      cfs_unlink(m->c, n.dir->ref, name, directory, CFS_VISIBLE, NULL));
@@ -329,6 +332,9 @@ op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t to_par
 	rc = name_change_begin(m, parent, name, &from);
 	if (rc == 0) {
 		rc = name_change_begin(m, to_parent, to_name, &to);
+	}
+	if (rc == 0 && (flags & (RENAME_NOREPLACE | RENAME_EXCHANGE)) == 0) {
+		holder_before(m, to.dir, to_name);
 	}
 	if (rc == 0) {
 		rc = cfs_rename(m->c, from.dir->ref, name, to.dir->ref, to_name,

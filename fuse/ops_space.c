@@ -49,7 +49,7 @@ op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
 				  (mode & FALLOC_FL_KEEP_SIZE) != 0, (uint64_t)off, (uint64_t)len,
 				  &a, NULL);
 		if (rc == 0) {
-			rc = cfs_file_truncate(i->file, a.size, NULL);
+			cfs_file_changed(i->file, a.size);
 		}
 		inode_change_end(i);
 	}
@@ -76,7 +76,7 @@ copy_range(struct mount *m, struct inode *from, uint64_t off_in, struct inode *t
 		rc = cfs_getattr(m->c, to->ref, &a, NULL);
 	}
 	if (rc == 0) {
-		rc = cfs_file_truncate(to->file, a.size, NULL);
+		cfs_file_changed(to->file, a.size);
 	}
 	inode_change_end(to);
 	return rc;

@@ -130,7 +130,7 @@ int content_allocate(struct store *s, const struct cred *cred, struct inode_ref 
 		     bool keep_size, uint64_t offset, uint64_t length, struct inode_attr *out,
 		     struct cfs_err *err);
 
-/* change. Somebody has the file open: if it has no name any more the keeper leaves it alone for the next hour. */
+/* change. Somebody has the file open: if it has no name, or loses it, the keeper leaves it alone for the next hour. */
 int content_hold(struct store *s, const struct cred *cred, struct inode_ref ref,
 		 struct cfs_err *err);
 

@@ -2,8 +2,8 @@
 #include "store/impl.h"
 
 /*
- * Files without a name that somebody has open. Whoever has says so now and then, and the keeper spares what was held
- * lately; who is gone says nothing, and needs nobody to clean up behind him.
+ * Files that somebody has open while they lose their names. Whoever has says so now and then, and right before he takes a name
+ * away himself; the keeper spares what was held lately. Who is gone says nothing, and needs nobody to clean up behind him.
  */
 
 #define HOLD_NS (3600 * NS_PER_S)
@@ -18,8 +18,7 @@ content_hold(struct store *s, const struct cred *cred, struct inode_ref ref, str
 
 	if (rc == 0)
 		rc = inode_get(s, cred, ref, &in, err);
-	/* What has a name needs no help. */
-	if (rc != 0 || in.a.nlink > 0)
+	if (rc != 0)
 		return rc;
 	rc = sql_run(s, &sql, SQL_ARGS(in.a.ino, (uint64_t)(store_now(s) + HOLD_NS)), err);
 	return rc < 0 ? rc : 0;

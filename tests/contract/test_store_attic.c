@@ -425,6 +425,30 @@ the_attic_of_each_gives_way(void **state)
 	st_check(t);
 }
 
+/* Said before the name goes, for then there is no moment in which the content is nobody's. */
+static void
+what_is_held_before_it_loses_its_name_stays(void **state)
+{
+	struct storetest *t = *state;
+	struct inode_attr held, other, a;
+
+	t->conf.quota_bytes = 10;
+	put(t, "held", "0123456789");
+	put(t, "other", "0123456789");
+	held = st_lookup(t, t->home, "held");
+	other = st_lookup(t, t->home, "other");
+	st_begin(t);
+	assert_int_equal(content_hold(t->s, &t->a, st_ref(&held), NULL), 0);
+	(void)st_commit(t);
+	put(t, "held", "another");
+	put(t, "other", "another");
+	st_keep(t);
+	assert_int_equal(names_getattr(t->s, &t->a, st_ref(&held), &a, NULL), 0);
+	assert_int_equal(a.nlink, 0);
+	assert_int_equal(names_getattr(t->s, &t->a, st_ref(&other), &a, NULL), CFS_ESTALE);
+	st_check(t);
+}
+
 static void
 a_full_disk_takes_no_copies(void **state)
 {
@@ -455,6 +479,7 @@ run(const char *name, CMFixtureFunction setup)
 	    TEST(a_long_past_is_told_whole),
 	    TEST(what_is_written_without_a_name_counts),
 	    TEST(the_attic_of_each_gives_way),
+	    TEST(what_is_held_before_it_loses_its_name_stays),
 	    TEST(a_full_disk_takes_no_copies),
 	};
 #undef TEST

@@ -104,6 +104,26 @@ END
 	[ "$(du -k "$M/f" | cut -f1)" -eq 0 ]
 }
 
+@test "what is open is held before its name goes" {
+	require_tool sqlite3
+	db=$(find "$T/store/meta" -name '*.db' -o -name '*.sqlite*' | head -n 1)
+	held() { sqlite3 "$db" 'select count(*) from hold'; }
+	echo one >"$M/f"
+	echo two >"$M/g"
+	exec 4<"$M/f" 5<"$M/g"
+	[ "$(held)" -eq 0 ]
+	rm "$M/f"
+	[ "$(held)" -eq 1 ]
+	echo new >"$M/new"
+	mv "$M/new" "$M/g"
+	[ "$(held)" -eq 2 ]
+	[ "$(cat <&4)$(cat <&5)" = onetwo ]
+	exec 4<&- 5<&-
+	# What nobody has open is nobody's to hold.
+	rm "$M/g"
+	[ "$(held)" -eq 2 ]
+}
+
 @test "an open file without a name is there after the server was killed" {
 	python3 - "$M/f" "$T/go" "$T/ready" <<'END' 3>&- &
 import os, sys, time

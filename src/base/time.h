@@ -17,6 +17,9 @@
 /* CLOCK_MONOTONIC in ns: for durations and deadlines. Never goes back; stops while the machine sleeps. */
 uint64_t now_mono_ns(void);
 
+/* CLOCK_BOOTTIME in ns: the same, but it goes on while the machine sleeps. For what others count in time of their own. */
+uint64_t now_boot_ns(void);
+
 /* CLOCK_REALTIME in ns since 1970 UTC: for times that are stored or shown. May jump. */
 int64_t now_real_ns(void);
 

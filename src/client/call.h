@@ -51,6 +51,7 @@ struct call {
 	uint64_t number;
 	uint64_t seq;           /* change: number in the stream, 0 not given yet */
 	uint64_t sent_ns;       /* when it was wholly sent, or submitted */
+	uint64_t sent_boot_ns;  /* the same, by now_boot_ns() */
 	struct outblob **blobs; /* of each piece, the one that it names by tag, or NULL */
 	size_t piece_count;
 

@@ -169,6 +169,7 @@ advance(struct cfs *c, size_t taken)
 		if (k->sent < call_frame_size(k))
 			return;
 		k->sent_ns = now;
+		k->sent_boot_ns = now_boot_ns();
 		queue_pop(&c->tx_now);
 	}
 }
@@ -237,6 +238,7 @@ conn_submit(struct cfs *c, struct call *k)
 	k->state = CALL_WAITING;
 	k->flying = true;
 	k->sent_ns = now_mono_ns();
+	k->sent_boot_ns = now_boot_ns();
 	k->table_next = c->table[k->number % CONN_BUCKETS];
 	c->table[k->number % CONN_BUCKETS] = k;
 	k->fly_next = NULL;

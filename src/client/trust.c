@@ -195,7 +195,7 @@ trust_release(struct cfs *c)
 bool
 trust_is_held(const struct trust *p)
 {
-	return now_mono_ns() < atomic_load(&p->until_ns);
+	return now_boot_ns() < atomic_load(&p->until_ns);
 }
 
 uint64_t
@@ -206,7 +206,7 @@ cfs_promised_ns(const struct cfs *c, uint64_t epoch)
 
 	if (p == NULL || epoch == 0 || atomic_load(&p->epoch) != epoch)
 		return 0;
-	now = now_mono_ns();
+	now = now_boot_ns();
 	until = atomic_load(&p->until_ns);
 	return until > now ? until - now : 0;
 }
@@ -217,7 +217,7 @@ trust_held(const struct cfs *c)
 	const struct trust *p = c->trust;
 
 	return p != NULL && c->link.stream != NULL &&
-	       now_mono_ns() < atomic_load(&p->until_ns) + LISTEN_ON_NS;
+	       now_boot_ns() < atomic_load(&p->until_ns) + LISTEN_ON_NS;
 }
 
 uint64_t
@@ -235,7 +235,7 @@ trust_renew_ns(const struct cfs *c)
 void
 trust_renew(struct trust *p, const struct call *k, uint32_t ms)
 {
-	uint64_t until = k->sent_ns + (uint64_t)ms * (uint64_t)NS_PER_MS;
+	uint64_t until = k->sent_boot_ns + (uint64_t)ms * (uint64_t)NS_PER_MS;
 
 	if (ms == 0 || until < atomic_load(&p->until_ns))
 		return;
@@ -249,7 +249,7 @@ trust_renew(struct trust *p, const struct call *k, uint32_t ms)
 static void
 stamp(const struct trust *p, struct cfs_attr *a)
 {
-	uint64_t now = now_mono_ns(), until = atomic_load(&p->until_ns);
+	uint64_t now = now_boot_ns(), until = atomic_load(&p->until_ns);
 
 	a->promise_epoch = atomic_load(&p->epoch);
 	a->promise_ms = until > now ? (uint32_t)((until - now) / (uint64_t)NS_PER_MS) : 0;

@@ -17,7 +17,8 @@ struct told {
 
 struct trust {
 	struct trust_memory memory;
-	atomic_uint_fast64_t until_ns; /* nothing is trusted from then on; 0: nothing is */
+	/* By now_boot_ns(), for the server counts on while this machine sleeps: nothing is trusted from then on; 0: nothing is. */
+	atomic_uint_fast64_t until_ns;
 	atomic_uint_fast64_t epoch;
 	uint64_t asked_ns; /* when the question was sent that renewed them last */
 	uint64_t used_ns;  /* last question whose answer was a promise, or answered from here */

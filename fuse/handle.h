@@ -21,6 +21,13 @@ handle_of(const struct fuse_file_info *fi)
 	return (struct handle *)(uintptr_t)fi->fh;
 }
 
+/* CFS_ELOCKLOST once a lock that was taken through it is lost, else 0. */
+static inline int
+handle_check(const struct fuse_file_info *fi)
+{
+	return atomic_load(&handle_of(fi)->locks.lost) ? CFS_ELOCKLOST : 0;
+}
+
 static inline struct inode *
 handle_inode(const struct fuse_file_info *fi)
 {

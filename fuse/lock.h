@@ -9,6 +9,7 @@
  */
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,13 +28,26 @@ struct mount_locks {
 	pthread_t thread;
 	bool thread_runs, stop;
 	struct lock_news *first, **last; /* for the thread */
+	struct handle_locks *holders;    /* handles that have or had locks */
 };
 
 /* Byte locks that were taken through a handle: of its last owners, who may have no other sign that it is closed. */
 struct handle_locks {
 	uint64_t *owners;
 	size_t count;
+	uint64_t whole; /* owner of its lock of the whole file, if it ever had one */
+	bool has_whole;
+	atomic_bool lost; /* one of them was: nothing goes through this handle any more */
+	uint64_t ino;     /* in the list of those that have locks, when not 0 */
+	struct handle_locks *next, **prev;
 };
+
+/* The handle as a number, for comparison: never 0 or 1. */
+static inline uintptr_t
+handle_number(const struct handle_locks *h)
+{
+	return (uintptr_t)h;
+}
 
 void mount_locks_init(struct mount_locks *l);
 /* No more answers: the session has ended. */
@@ -41,8 +55,11 @@ void mount_locks_stop(struct mount_locks *l);
 /* After the connection is closed. */
 void mount_locks_fini(struct mount_locks *l);
 
-/* For cfs_options: a lock on this inode was lost. */
-void mount_lock_lost(void *arg, struct cfs_ref ref);
+/*
+ * For cfs_options: a lock was lost. The handle that had it answers EIO from now on; what was written through it alone and
+ * was not sent is forgotten.
+ */
+void mount_lock_lost(void *arg, const struct cfs_lock *lost);
 
 /* close(2) by an owner; and of the handle, with the owner of its lock of the whole file, if it has one. */
 void handle_flushed(struct mount *m, struct inode *i, struct handle_locks *h, uint64_t owner);

@@ -176,9 +176,12 @@ static void
 op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
 	struct cfs_view v;
-	int rc = cfs_file_view(handle_inode(fi)->file, size, (uint64_t)off, &v, NULL);
+	int rc = handle_check(fi);
 
 	(void)ino;
+	if (rc == 0) {
+		rc = cfs_file_view(handle_inode(fi)->file, size, (uint64_t)off, &v, NULL);
+	}
 	if (rc < 0) {
 		reply_code(req, rc);
 		return;
@@ -192,11 +195,21 @@ op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off
 	 struct fuse_file_info *fi)
 {
 	struct inode *i = handle_inode(fi);
-	ssize_t n = inode_take_error(i);
+	ssize_t n = handle_check(fi);
 
 	(void)ino;
 	if (n == 0) {
+		n = inode_take_error(i);
+	}
+	if (n == 0) {
+		uintptr_t writer = handle_number(&handle_of(fi)->locks);
+
 		inode_change_begin(i);
+		if (!atomic_load(&i->dirty)) {
+			atomic_store(&i->writer, writer);
+		} else if (atomic_load(&i->writer) != writer) {
+			atomic_store(&i->writer, 1);
+		}
 		atomic_store(&i->dirty, true);
 		/* The offset of a handle that appends is the kernel's guess; the server knows. */
 		n = is_append(fi) && !fi->writepage
@@ -227,7 +240,7 @@ op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	handle_flushed(mount_of(req), i, &handle_of(fi)->locks, fi->lock_owner);
 	rc = inode_take_error(i);
-	reply_code(req, rc);
+	reply_code(req, rc != 0 ? rc : handle_check(fi));
 }
 
 static void
@@ -242,7 +255,8 @@ op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi
 	rc = cfs_file_fsync(i->file, NULL);
 	inode_change_end(i);
 	earlier = inode_take_error(i);
-	reply_code(req, rc != 0 ? rc : earlier);
+	rc = rc != 0 ? rc : earlier;
+	reply_code(req, rc != 0 ? rc : handle_check(fi));
 }
 
 static void

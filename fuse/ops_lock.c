@@ -15,7 +15,8 @@ struct lock_news {
 	struct mount *m;
 	fuse_req_t req;
 	struct inode *i; /* held */
-	struct cfs_ref lost;
+	uint64_t lost;   /* the inode's number */
+	uintptr_t loser; /* a handle that had it, to be compared alone */
 	int code;
 	struct cfs_attr attr;
 };
@@ -46,6 +47,25 @@ answer(struct mount *m, struct lock_news *n)
 	free(n);
 }
 
+/* What was written under the lock must not come after what others wrote since; what was written without it is sent. */
+static void
+forget_written(struct mount *m, const struct lock_news *n)
+{
+	struct inode *i = inode_get(&m->inodes, inode_id(&m->inodes, n->lost));
+	struct cfs_attr a;
+
+	if (i != NULL && atomic_load(&i->dirty) && atomic_load(&i->writer) == n->loser &&
+	    inode_share(i)) {
+		cfs_file_discard(i->file);
+		atomic_store(&i->dirty, false);
+		if (cfs_getattr(m->c, i->ref, &a, NULL) == 0) {
+			cfs_file_changed(i->file, a.size);
+		}
+		inode_close(i);
+	}
+	inode_put(&m->inodes, i);
+}
+
 static void *
 run(void *arg)
 {
@@ -68,7 +88,8 @@ run(void *arg)
 		if (n->req != NULL) {
 			answer(m, n);
 		} else {
-			drop_pages(m, n->lost.ino);
+			forget_written(m, n);
+			drop_pages(m, n->lost);
 			free(n);
 		}
 		pthread_mutex_lock(&l->lock);
@@ -137,15 +158,38 @@ mount_locks_fini(struct mount_locks *l)
 	pthread_mutex_destroy(&l->begin);
 }
 
+static bool
+has_owner(const struct handle_locks *h, const struct cfs_lock *of)
+{
+	bool has = of->kind == CFS_LOCK_WHOLE && h->has_whole && h->whole == of->owner;
+
+	for (size_t i = 0; !has && of->kind == CFS_LOCK_BYTES && i < h->count; i++) {
+		has = h->owners[i] == of->owner;
+	}
+	return has;
+}
+
 void
-mount_lock_lost(void *arg, struct cfs_ref ref)
+mount_lock_lost(void *arg, const struct cfs_lock *lost)
 {
 	struct mount *m = arg;
 	struct lock_news *n = calloc(1, sizeof *n);
 
-	/* Without memory pages that the kernel has stay readable; what is asked of the file fails all the same. */
 	if (n != NULL) {
-		n->lost = ref;
+		n->lost = lost->ref.ino;
+	}
+	pthread_mutex_lock(&m->locks.lock);
+	for (struct handle_locks *h = m->locks.holders; h != NULL; h = h->next) {
+		if (h->ino == lost->ref.ino && has_owner(h, lost)) {
+			atomic_store(&h->lost, true);
+			if (n != NULL) {
+				n->loser = handle_number(h);
+			}
+		}
+	}
+	pthread_mutex_unlock(&m->locks.lock);
+	/* Without memory pages that the kernel has stay readable; what is asked through the handle fails all the same. */
+	if (n != NULL) {
 		push(&m->locks, n);
 	}
 }
@@ -290,13 +334,44 @@ op_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock
 	fuse_reply_lock(req, &answer);
 }
 
+/* Locked. */
+static void
+join_holders(struct mount_locks *l, struct handle_locks *h, uint64_t ino)
+{
+	if (h->ino != 0) {
+		return;
+	}
+	h->ino = ino;
+	h->next = l->holders;
+	h->prev = &l->holders;
+	if (h->next != NULL) {
+		h->next->prev = &h->next;
+	}
+	l->holders = h;
+}
+
+static void
+leave_holders(struct mount_locks *l, struct handle_locks *h)
+{
+	pthread_mutex_lock(&l->lock);
+	if (h->ino != 0) {
+		*h->prev = h->next;
+		if (h->next != NULL) {
+			h->next->prev = h->prev;
+		}
+		h->ino = 0;
+	}
+	pthread_mutex_unlock(&l->lock);
+}
+
 static bool
-note_owner(struct mount *m, struct handle_locks *h, uint64_t owner)
+note_owner(struct mount *m, struct handle_locks *h, uint64_t ino, uint64_t owner)
 {
 	uint64_t *more;
 	size_t i = 0;
 
 	pthread_mutex_lock(&m->locks.lock);
+	join_holders(&m->locks, h, ino);
 	while (i < h->count && h->owners[i] != owner) {
 		i++;
 	}
@@ -319,8 +394,8 @@ op_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock
 	struct cfs_lock l = bytes(fi, lock);
 
 	(void)ino;
-	if (l.type != CFS_LOCK_NONE &&
-	    !note_owner(mount_of(req), &handle_of(fi)->locks, fi->lock_owner)) {
+	if (l.type != CFS_LOCK_NONE && !note_owner(mount_of(req), &handle_of(fi)->locks,
+						   handle_inode(fi)->ref.ino, fi->lock_owner)) {
 		reply_code(req, CFS_ENOLCK);
 		return;
 	}
@@ -337,6 +412,16 @@ op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, int op)
 						   : CFS_LOCK_WRITE);
 
 	(void)ino;
+	if (l.type != CFS_LOCK_NONE) {
+		struct mount *m = mount_of(req);
+		struct handle_locks *h = &handle_of(fi)->locks;
+
+		pthread_mutex_lock(&m->locks.lock);
+		join_holders(&m->locks, h, l.ref.ino);
+		h->whole = fi->lock_owner;
+		h->has_whole = true;
+		pthread_mutex_unlock(&m->locks.lock);
+	}
 	set(req, fi, &l, (op & LOCK_NB) == 0);
 }
 
@@ -372,6 +457,7 @@ handle_released(struct mount *m, struct inode *i, struct handle_locks *h, bool w
 {
 	struct cfs_lock l = whole(i, owner, CFS_LOCK_NONE);
 
+	leave_holders(&m->locks, h);
 	if (whole_file) {
 		give_back(m, i, &l);
 	}

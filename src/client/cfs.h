@@ -25,6 +25,7 @@
 
 struct cfs;
 struct cfs_invalid;
+struct cfs_lock;
 
 /* ---- who and where ------------------------------------------------------------------------------------------------------ */
 
@@ -91,10 +92,11 @@ struct cfs_options {
 	bool (*invalid)(void *arg, const struct cfs_invalid *what);
 	void *invalid_arg;
 	/*
-	 * A lock on this inode was lost: the line was away for longer than the server keeps locks. Files open on it answer
-	 * CFS_ELOCKLOST until they are closed. May be NULL; must not call anything of the connection.
+	 * All that this owner held on this inode was lost: the line was away for longer than the server keeps locks. What becomes of
+	 * who relied on it is the caller's business; must not call anything of the connection. NULL: all files that are open
+	 * on the inode answer CFS_ELOCKLOST until they are closed.
 	 */
-	void (*lock_lost)(void *arg, struct cfs_ref ref);
+	void (*lock_lost)(void *arg, const struct cfs_lock *lost);
 	void *lock_lost_arg;
 };
 

@@ -45,6 +45,11 @@ void cfs_lock_cancel(struct cfs *c, uint64_t ticket);
 /* What is in the way of a lock: *found, of CFS_LOCK_NONE if nothing is. */
 int cfs_lock_test(struct cfs *c, const struct cfs_lock *l, struct cfs_lock *found,
 		  struct cfs_err *err);
+/*
+ * Forgets what was written and not sent yet: it was written under a lock that is lost, and others may have written since. Tell the file
+ * its size then (cfs_file_changed()).
+ */
+void cfs_file_discard(struct cfs_file *f);
 /* Whether this owner holds anything of this kind on this inode. */
 bool cfs_lock_held(struct cfs *c, const struct cfs_lock *of);
 

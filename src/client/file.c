@@ -164,6 +164,19 @@ cfs_file_changed(struct cfs_file *f, uint64_t size)
 }
 
 void
+cfs_file_discard(struct cfs_file *f)
+{
+	pthread_mutex_lock(&f->write_lock);
+	pthread_mutex_lock(&f->c->lock);
+	f->gather_len = 0;
+	f->gathered = f->filled = f->appending = false;
+	f->has_attr = false;
+	file_drop_segments(f);
+	pthread_mutex_unlock(&f->c->lock);
+	pthread_mutex_unlock(&f->write_lock);
+}
+
+void
 files_forget_attr(struct cfs *c, struct cfs_ref ref)
 {
 	pthread_mutex_lock(&c->lock);

@@ -155,7 +155,9 @@ lock_done(struct call *k)
 	attr_from_wire(&attr, &rep.attr);
 	if (code == 0 && w->lock.type != CFS_LOCK_NONE && !w->abandoned)
 		code = note_held(c, &w->lock);
-	if ((code == 0 && w->abandoned) || code == CFS_ENOMEM)
+	/* Who may not have it at all was refused before what he held was looked at: that is gone here (note_before()). */
+	if ((code == 0 && w->abandoned) || code == CFS_ENOMEM ||
+	    (code == CFS_EDENIED && w->lock.kind == CFS_LOCK_WHOLE))
 		give_back(c, &w->lock);
 	if (!w->abandoned)
 		w->done(w->arg, code, &attr);
@@ -351,9 +353,10 @@ lose(struct cfs *c, const struct cfs_lock *l)
 	if (*at == NULL)
 		return;
 	drop_held(at);
-	files_lose(c, l->ref);
 	if (c->options.lock_lost != NULL)
-		c->options.lock_lost(c->options.lock_lost_arg, l->ref);
+		c->options.lock_lost(c->options.lock_lost_arg, l);
+	else
+		files_lose(c, l->ref);
 }
 
 static void

@@ -272,13 +272,25 @@ a_hub_that_begins_anew_gives_locks_to_who_had_them(void **state)
 }
 
 static void
-note_loss(void *arg, struct cfs_ref ref)
+note_loss(void *arg, const struct cfs_lock *lost)
 {
-	atomic_store((atomic_uint_fast64_t *)arg, ref.ino);
+	assert_int_equal(lost->owner, 1);
+	atomic_store((atomic_uint_fast64_t *)arg, lost->ref.ino);
 }
 
+static struct cfs_lock
+lock_of_nine(const struct cfs_attr *f)
+{
+	return (struct cfs_lock){.ref = f->ref,
+				 .owner = 9,
+				 .kind = CFS_LOCK_WHOLE,
+				 .type = CFS_LOCK_WRITE,
+				 .end = CFS_LOCK_END};
+}
+
+/* Who is told decides what becomes of it: here what was written is forgotten, and the file goes on. */
 static void
-a_lost_lock_makes_its_file_fail(void **state)
+a_lost_lock_is_told(void **state)
 {
 	struct clienttest *t = *state;
 	atomic_uint_fast64_t lost = 0;
@@ -287,7 +299,41 @@ a_lost_lock_makes_its_file_fail(void **state)
 				      .lock_lost = note_loss,
 				      .lock_lost_arg = &lost};
 	struct cfs *a = client_start(t, 'a', &o), *b = client_start(t, 'a', NULL);
+	struct cfs_attr f = make_file(b), now;
+	struct cfs_lock nine = lock_of_nine(&f);
+	struct cfs_file *open_file;
+	char before, byte;
+
+	assert_int_equal(cfs_file_open(a, &f, true, &open_file, NULL), 0);
+	assert_int_equal(lock(a, whole(&f, 1, CFS_LOCK_WRITE)), 0);
+	assert_int_equal(cfs_file_pread(open_file, &before, 1, 0, NULL), 1);
+	assert_int_equal(cfs_file_pwrite(open_file, "!", 1, 0, NULL), 1);
+	atomic_store(&t->refuse, 1000000);
+	cut(t, 0);
+	assert_int_equal(cfs_lock(b, &nine, true, NULL, NULL), 0);
+	atomic_store(&t->refuse, 0);
+	while (atomic_load(&lost) == 0)
+		pause_ms(20);
+	assert_int_equal(lost, f.ref.ino);
+	cfs_file_discard(open_file);
+	cfs_file_changed(open_file, f.size);
+	assert_int_equal(cfs_file_pread(open_file, &byte, 1, 0, NULL), 1);
+	assert_int_equal(byte, before);
+	assert_int_equal(cfs_file_close(open_file, NULL), 0);
+	assert_int_equal(cfs_getattr(b, f.ref, &now, NULL), 0);
+	assert_int_equal(now.version, f.version);
+	cfs_close(a);
+	cfs_close(b);
+}
+
+static void
+a_lost_lock_makes_its_file_fail(void **state)
+{
+	struct clienttest *t = *state;
+	const struct cfs_options o = {.program = "test", .reconnect_ms = 20000};
+	struct cfs *a = client_start(t, 'a', &o), *b = client_start(t, 'a', NULL);
 	struct cfs_attr f = make_file(b);
+	struct cfs_lock nine = lock_of_nine(&f);
 	struct cfs_file *open_file;
 	char byte;
 
@@ -297,18 +343,10 @@ a_lost_lock_makes_its_file_fail(void **state)
 	atomic_store(&t->refuse, 1000000);
 	cut(t, 0);
 	/* When the time is over, who waits has it. */
-	assert_int_equal(cfs_lock(b,
-				  &(struct cfs_lock){.ref = f.ref,
-						     .owner = 9,
-						     .kind = CFS_LOCK_WHOLE,
-						     .type = CFS_LOCK_WRITE,
-						     .end = CFS_LOCK_END},
-				  true, NULL, NULL),
-			 0);
+	assert_int_equal(cfs_lock(b, &nine, true, NULL, NULL), 0);
 	atomic_store(&t->refuse, 0);
-	while (atomic_load(&lost) == 0)
+	while (cfs_file_pread(open_file, &byte, 1, 0, NULL) != CFS_ELOCKLOST)
 		pause_ms(20);
-	assert_int_equal(lost, f.ref.ino);
 	assert_int_equal(cfs_file_pread(open_file, &byte, 1, 0, NULL), CFS_ELOCKLOST);
 	assert_int_equal(cfs_file_pwrite(open_file, "x", 1, 0, NULL), CFS_ELOCKLOST);
 	assert_int_equal(cfs_file_fsync(open_file, NULL), CFS_ELOCKLOST);
@@ -330,6 +368,7 @@ main(void)
 	    TEST_LOCKS(a_cut_line_costs_no_lock),
 	    TEST_LOCKS(a_hub_that_begins_anew_gives_locks_to_who_had_them),
 	    TEST_LOCKS(a_lost_lock_makes_its_file_fail),
+	    TEST_LOCKS(a_lost_lock_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,6 +25,9 @@
 /* Content without blobs up to this is copied into the answer at once. */
 #define DIRECT_MAX (64u * 1024)
 
+/* Bytes of blobs that are read without a worker, if they are in memory. */
+#define NOW_MAX (64u * 1024)
+
 /* A plan whose blob was removed meanwhile (the file was replaced) is made anew so often. */
 #define PLANS_MAX 3
 
@@ -111,6 +114,29 @@ read_parts(struct store *store, const struct content_plan *plan, bool verify, un
 		dst += part->length;
 	}
 	return 0;
+}
+
+/*
+ * What is in memory is read where it is asked for: a few kilobytes cost less than waking a worker and being woken by it. A device is
+ * never waited for here.
+ */
+static bool
+read_now(struct read_job *r)
+{
+	unsigned char *dst = r->buf->data;
+
+	if (r->data_len > NOW_MAX || (r->req.flags & READ_VERIFY) != 0)
+		return false;
+	for (size_t i = 0; i < r->plan->count; i++) {
+		const struct content_part *part = &r->plan->parts[i];
+
+		if (part->kind == PART_HOLE)
+			continue;
+		if (content_read_now(r->s->store, part, dst) != 0)
+			return false;
+		dst += part->length;
+	}
+	return true;
 }
 
 static void
@@ -230,11 +256,12 @@ start(struct session *s, struct read_job *r)
 	rc = bufpool_get(s->read_bufs, r->data_len, &r->buf);
 	if (rc)
 		return rc;
-	if (blobs) {
+	if (blobs && !read_now(r)) {
 		work_submit(s->workers, &r->job);
 		return 0;
 	}
-	job_run(&r->job);
+	if (!blobs)
+		job_run(&r->job);
 	finish(s, r);
 	return 0;
 }

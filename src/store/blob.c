@@ -71,6 +71,17 @@ blob_read(struct blob_backend *b, const struct id128 *id, uint64_t offset, const
 }
 
 int
+blob_read_now(struct blob_backend *b, const struct id128 *id, uint64_t offset,
+	      const struct iovec *iov, int count, struct cfs_err *err)
+{
+	int rc = check_pieces(id, iov, count, err);
+
+	if (rc == 0 && offset > INT64_MAX / 2)
+		rc = err_set(err, CFS_EINVAL, "offset out of range");
+	return named(rc != 0 ? rc : b->ops->read_now(b, id, offset, iov, count, err), id, err);
+}
+
+int
 blob_size(struct blob_backend *b, const struct id128 *id, uint64_t *size_out, struct cfs_err *err)
 {
 	return named(b->ops->size(b, id, size_out, err), id, err);

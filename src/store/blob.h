@@ -26,6 +26,8 @@ struct blob_ops {
 		       int count, struct cfs_err *err);
 	int (*read)(struct blob_backend *b, const struct id128 *id, uint64_t offset,
 		    const struct iovec *iov, int count, struct cfs_err *err);
+	int (*read_now)(struct blob_backend *b, const struct id128 *id, uint64_t offset,
+			const struct iovec *iov, int count, struct cfs_err *err);
 	int (*size)(struct blob_backend *b, const struct id128 *id, uint64_t *size_out,
 		    struct cfs_err *err);
 	int (*remove)(struct blob_backend *b, const struct id128 *id, struct cfs_err *err);
@@ -82,6 +84,9 @@ int blob_replace(struct blob_backend *b, const struct id128 *id, const struct io
  */
 int blob_read(struct blob_backend *b, const struct id128 *id, uint64_t offset,
 	      const struct iovec *iov, int count, struct cfs_err *err);
+/* The same if that needs no waiting for a device or another machine; else CFS_EBUSY. */
+int blob_read_now(struct blob_backend *b, const struct id128 *id, uint64_t offset,
+		  const struct iovec *iov, int count, struct cfs_err *err);
 int blob_size(struct blob_backend *b, const struct id128 *id, uint64_t *size_out,
 	      struct cfs_err *err);
 

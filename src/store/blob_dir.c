@@ -91,16 +91,16 @@ write_all(int fd, const struct iovec *iov, int count)
 	return 0;
 }
 
-/* Reads all bytes. 0; 1 if the file ends before; -1 with errno. */
+/* Reads all bytes, with flags of preadv2(2). 0; 1 if the file ends before; -1 with errno. */
 static int
-read_all(int fd, uint64_t offset, const struct iovec *iov, int count)
+read_all(int fd, uint64_t offset, const struct iovec *iov, int count, int flags)
 {
 	struct iovec part[BLOB_IOV_MAX];
 	size_t done = 0;
 	int n;
 
 	while ((n = slice(iov, count, done, SIZE_MAX, part)) > 0) {
-		ssize_t r = preadv(fd, part, n, (off_t)(offset + done));
+		ssize_t r = preadv2(fd, part, n, (off_t)(offset + done), flags);
 
 		if (r < 0 && errno == EINTR)
 			continue;
@@ -167,8 +167,8 @@ dir_replace(struct blob_backend *b, const struct id128 *id, const struct iovec *
 }
 
 static int
-dir_read(struct blob_backend *b, const struct id128 *id, uint64_t offset, const struct iovec *iov,
-	 int count, struct cfs_err *err)
+read_with(struct blob_backend *b, const struct id128 *id, uint64_t offset, const struct iovec *iov,
+	  int count, int flags, struct cfs_err *err)
 {
 	struct dir *d = of(b);
 	struct blob_path path;
@@ -176,12 +176,29 @@ dir_read(struct blob_backend *b, const struct id128 *id, uint64_t offset, const 
 
 	if (blob_fds_take(d->fds, id, d->root, blob_path(&path, id), &fd, &slot) != 0)
 		return err_set_errno(err, errno, "open");
-	rc = read_all(fd, offset, iov, count);
+	rc = read_all(fd, offset, iov, count, flags);
 	e = errno;
 	blob_fds_give(d->fds, fd, slot);
 	if (rc < 0)
 		return err_set_errno(err, e, "read");
 	return rc == 0 ? 0 : err_set(err, CFS_ECORRUPT, "cut short");
+}
+
+static int
+dir_read(struct blob_backend *b, const struct id128 *id, uint64_t offset, const struct iovec *iov,
+	 int count, struct cfs_err *err)
+{
+	return read_with(b, id, offset, iov, count, 0, err);
+}
+
+/* Only what the kernel has in memory; a file system that does not know how to do that has nothing there. */
+static int
+dir_read_now(struct blob_backend *b, const struct id128 *id, uint64_t offset,
+	     const struct iovec *iov, int count, struct cfs_err *err)
+{
+	return read_with(b, id, offset, iov, count, RWF_NOWAIT, err) == 0
+		   ? 0
+		   : err_code(err, CFS_EBUSY);
 }
 
 static int
@@ -255,6 +272,7 @@ static const struct blob_ops dir_ops = {
     .put = dir_put,
     .replace = dir_replace,
     .read = dir_read,
+    .read_now = dir_read_now,
     .size = dir_size,
     .remove = dir_remove,
     .sync_removed = dir_sync_removed,

@@ -8,7 +8,7 @@
 
 #include "store/types.h"
 
-#define BLOB_FDS_MAX 32u
+#define BLOB_FDS_MAX 64u
 
 struct blob_fds;
 

@@ -200,6 +200,7 @@ static const struct blob_ops memory_ops = {
     .put = memory_put,
     .replace = memory_replace,
     .read = memory_read,
+    .read_now = memory_read,
     .size = memory_size,
     .remove = memory_remove,
     .sync_removed = memory_sync_removed,

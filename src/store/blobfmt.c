@@ -385,3 +385,25 @@ blobfmt_read(struct blob_backend *b, const struct id128 *id, uint32_t raw_length
 	free(scratch);
 	return checked(b, rc);
 }
+
+int
+blobfmt_read_now(struct blob_backend *b, const struct id128 *id, uint32_t raw_length,
+		 uint32_t offset, uint32_t length, void *dst)
+{
+	struct blob_head h;
+	struct iovec iov[3];
+	struct span s;
+	int rc = CFS_EBUSY;
+
+	if (length == 0 || offset >= raw_length || length > raw_length - offset ||
+	    !blob_heads_get(b->heads, id, &h) || h.raw_length != raw_length)
+		return CFS_EBUSY;
+	span_set(&s, raw_length, offset, length, dst);
+	s.scratch = malloc(s.before + s.behind + 1);
+	if (s.scratch != NULL &&
+	    blob_read_now(b, id, h.frames[s.first].offset, iov, span_pieces(&s, iov), NULL) == 0 &&
+	    span_check(&s, id, &h, NULL) == 0)
+		rc = 0;
+	free(s.scratch);
+	return rc;
+}

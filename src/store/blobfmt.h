@@ -27,6 +27,13 @@ int blobfmt_read(struct blob_backend *b, const struct id128 *id, uint32_t raw_le
 		 uint32_t offset, uint32_t length, const struct sha256 *hash, void *dst,
 		 struct cfs_err *err);
 
+/*
+ * The same if that can be done without waiting: the frames are in memory, and header and table are known. CFS_EBUSY for everything
+ * else, whatever is the matter; dst is not to be used then.
+ */
+int blobfmt_read_now(struct blob_backend *b, const struct id128 *id, uint32_t raw_length,
+		     uint32_t offset, uint32_t length, void *dst);
+
 /* Size of the stored form of `length` raw bytes with the plain codec. */
 uint32_t blobfmt_stored_size(uint32_t length);
 

@@ -150,6 +150,8 @@ void content_plan_free(struct content_plan *plan);
  */
 int content_read(struct store *s, const struct content_part *part, bool verify, void *dst,
 		 struct cfs_err *err);
+/* The same where that needs no waiting, CFS_EBUSY else; dst is not to be used then. */
+int content_read_now(struct store *s, const struct content_part *part, void *dst);
 
 /* The stored whole-file sum of the newest version: 1 and *sum_out, 0 if none is stored. */
 int content_sum_get(struct store *s, const struct cred *cred, struct inode_ref ref,

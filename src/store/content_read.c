@@ -229,3 +229,12 @@ content_read(struct store *s, const struct content_part *part, bool verify, void
 	}
 	return err_code(err, CFS_EINVAL);
 }
+
+int
+content_read_now(struct store *s, const struct content_part *part, void *dst)
+{
+	if (part->kind != PART_BLOB)
+		return content_read(s, part, false, dst, NULL);
+	return blobfmt_read_now(s->blobs, &part->blob, part->blob_length, part->blob_offset,
+				part->length, dst);
+}

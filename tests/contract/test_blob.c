@@ -16,6 +16,7 @@
 
 #include "base/bytes.h"
 #include "store/blob.h"
+#include "store/blobfmt.h"
 
 struct fixture {
 	struct blob_backend *b;
@@ -201,6 +202,40 @@ large_ones_arrive_whole(void **state)
 	free(out);
 }
 
+/* Waiting for nothing, a read gives what was put, or says that it would have to wait; what is wrong is for the other to tell. */
+static void
+reads_that_do_not_wait(void **state)
+{
+	enum { LENGTH = 300000 };
+	struct id128 id = id128_random(), absent = id128_random();
+	unsigned char *raw = malloc(LENGTH), got[5000];
+	unsigned there = 0;
+	uint32_t stored;
+
+	assert_non_null(raw);
+	for (size_t i = 0; i < LENGTH; i++)
+		raw[i] = (unsigned char)(i * 31 >> 5);
+	assert_int_equal(blobfmt_write(backend(state), &id, raw, LENGTH, &stored, NULL), 0);
+	assert_int_equal(blobfmt_read(backend(state), &id, LENGTH, 0, 1, NULL, got, NULL), 0);
+	for (uint32_t at = 0; at < LENGTH; at += 4999) {
+		uint32_t n = LENGTH - at < sizeof(got) ? LENGTH - at : sizeof(got);
+		int rc = blobfmt_read_now(backend(state), &id, LENGTH, at, n, got);
+
+		if (rc == 0) {
+			assert_memory_equal(got, raw + at, n);
+			there++;
+		} else {
+			assert_int_equal(rc, CFS_EBUSY);
+		}
+	}
+	print_message("%u of 61 reads found it in memory\n", there);
+	assert_int_equal(blobfmt_read_now(backend(state), &id, LENGTH, LENGTH - 1, 2, got),
+			 CFS_EBUSY);
+	assert_int_equal(blobfmt_read_now(backend(state), &id, LENGTH + 1, 0, 2, got), CFS_EBUSY);
+	assert_int_equal(blobfmt_read_now(backend(state), &absent, LENGTH, 0, 2, got), CFS_EBUSY);
+	free(raw);
+}
+
 static void
 reads_go_on_after_idling(void **state)
 {
@@ -311,6 +346,7 @@ run(const char *backend_name, CMFixtureFunction setup)
 	    cmocka_unit_test_setup_teardown(removed_is_gone_and_twice_is_fine, setup, teardown),
 	    cmocka_unit_test_setup_teardown(nonsense_is_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(large_ones_arrive_whole, setup, teardown),
+	    cmocka_unit_test_setup_teardown(reads_that_do_not_wait, setup, teardown),
 	    cmocka_unit_test_setup_teardown(reads_go_on_after_idling, setup, teardown),
 	    cmocka_unit_test_setup_teardown(space_is_told, setup, teardown),
 	    cmocka_unit_test_setup_teardown(threads_share_it, setup, teardown),

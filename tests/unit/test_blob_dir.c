@@ -18,6 +18,7 @@
 
 #include "base/bytes.h"
 #include "store/blob.h"
+#include "store/blob_fds.h"
 
 /* These take libc's place in this program, so that a test can let one fail. 0: works. */
 static int fail_fdatasync, fail_fsync, fail_write_after;
@@ -274,7 +275,7 @@ descriptors_are_bounded(void **state)
 		assert_int_equal(put(f, &ids[i], NULL), 0);
 		assert_int_equal(blob_read(f->b, &ids[i], 0, &out, 1, NULL), 0);
 	}
-	assert_in_range(open_descriptors() - before, 1, 32);
+	assert_in_range(open_descriptors() - before, 1, BLOB_FDS_MAX);
 	blob_idle(f->b);
 	assert_int_equal(open_descriptors(), before);
 }

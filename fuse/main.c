@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/time.h"
+#include "heap.h"
 #include "mount.h"
 #include "options.h"
 #include "unmount.h"
@@ -474,6 +475,7 @@ main(int argc, char **argv)
 	struct options o;
 	int rc = options_parse(&o, argc, argv, &err), code = 0;
 
+	heap_tune();
 	if (rc == 0 && o.unmount) {
 		rc = unmount_dir(o.dir, &err);
 	} else if (rc == 0) {

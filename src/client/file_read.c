@@ -128,8 +128,8 @@ is_sequential(const struct cfs_file *f, uint64_t offset, size_t size)
 	       (offset > 0 || f->next_offset == 0);
 }
 
-/* Notes where the program reads, and asks ahead of it if it reads on. The segment that has the first byte, or NULL. */
-static struct segment *
+/* Notes where the program reads, once for each of its reads, and asks ahead of it if it reads on. */
+static void
 follow(struct cfs_file *f, size_t size, uint64_t offset)
 {
 	f->read_ns = now_mono_ns();
@@ -143,13 +143,12 @@ follow(struct cfs_file *f, size_t size, uint64_t offset)
 		f->next_offset = offset + size;
 		f->window = FILE_WINDOW_MIN;
 	}
-	return segment_find(f, offset);
 }
 
 static ssize_t
 read_some(struct cfs_file *f, unsigned char *buf, size_t size, uint64_t offset, struct cfs_err *err)
 {
-	struct segment *s = follow(f, size, offset);
+	struct segment *s = segment_find(f, offset);
 
 	if (s == NULL)
 		return read_direct(f, buf, min_size(size, f->c->who.max_blob), offset, err);
@@ -211,14 +210,13 @@ check_read(struct cfs_file *f, size_t size, uint64_t offset, struct cfs_err *err
 	return file_check_lost(f, err);
 }
 
-ssize_t
-cfs_file_pread(struct cfs_file *f, void *buf, size_t size, uint64_t offset, struct cfs_err *err)
+static ssize_t
+read_behind_writes(struct cfs_file *f, void *buf, size_t size, uint64_t offset, bool followed,
+		   struct cfs_err *err)
 {
 	struct cfs *c = f->c;
-	ssize_t n = check_read(f, size, offset, err);
+	ssize_t n;
 
-	if (n < 0 || size == 0)
-		return n;
 	pthread_mutex_lock(&c->lock);
 	if (is_dirty(f, offset, size)) {
 		pthread_mutex_unlock(&c->lock);
@@ -229,10 +227,20 @@ cfs_file_pread(struct cfs_file *f, void *buf, size_t size, uint64_t offset, stru
 			return rc;
 		pthread_mutex_lock(&c->lock);
 	}
+	if (!followed && !file_has_content(f))
+		follow(f, size, offset);
 	n = read_all(f, buf, size, offset, err);
 	conn_push(c);
 	pthread_mutex_unlock(&c->lock);
 	return n;
+}
+
+ssize_t
+cfs_file_pread(struct cfs_file *f, void *buf, size_t size, uint64_t offset, struct cfs_err *err)
+{
+	int rc = check_read(f, size, offset, err);
+
+	return rc < 0 || size == 0 ? rc : read_behind_writes(f, buf, size, offset, false, err);
 }
 
 /* ---- without a copy */
@@ -240,7 +248,7 @@ cfs_file_pread(struct cfs_file *f, void *buf, size_t size, uint64_t offset, stru
 /* Locked. From one segment, if it has all of it; CFS_ENODATA if not. */
 static ssize_t
 view_segment(struct cfs_file *f, size_t size, uint64_t offset, struct cfs_view *v,
-	     struct cfs_err *err)
+	     bool *followed_out, struct cfs_err *err)
 {
 	struct segment *s;
 	const unsigned char *data = NULL;
@@ -248,7 +256,9 @@ view_segment(struct cfs_file *f, size_t size, uint64_t offset, struct cfs_view *
 
 	if (is_dirty(f, offset, size) || file_has_content(f))
 		return CFS_ENODATA;
-	s = follow(f, size, offset);
+	follow(f, size, offset);
+	*followed_out = true;
+	s = segment_find(f, offset);
 	if (s == NULL || offset + size > s->offset + s->asked)
 		return CFS_ENODATA;
 	segment_hold(s);
@@ -266,13 +276,14 @@ cfs_file_view(struct cfs_file *f, size_t size, uint64_t offset, struct cfs_view 
 	      struct cfs_err *err)
 {
 	struct cfs *c = f->c;
+	bool followed = false;
 	ssize_t n = check_read(f, size, offset, err);
 
 	*out = (struct cfs_view){.data = ""};
 	if (n < 0)
 		return (int)n;
 	pthread_mutex_lock(&c->lock);
-	n = view_segment(f, size, offset, out, err);
+	n = view_segment(f, size, offset, out, &followed, err);
 	if (n != CFS_ENODATA)
 		conn_push(c);
 	pthread_mutex_unlock(&c->lock);
@@ -281,7 +292,7 @@ cfs_file_view(struct cfs_file *f, size_t size, uint64_t offset, struct cfs_view 
 	out->copy = malloc(size > 0 ? size : 1);
 	if (out->copy == NULL)
 		return err_code(err, CFS_ENOMEM);
-	n = cfs_file_pread(f, out->copy, size, offset, err);
+	n = read_behind_writes(f, out->copy, size, offset, followed, err);
 	if (n < 0) {
 		free(out->copy);
 		out->copy = NULL;

@@ -353,6 +353,38 @@ test_view(void **state)
 	end(&p);
 }
 
+/* Who jumps about gets what he asks for and nothing else, with and without a copy. */
+static void
+test_jumps(void **state)
+{
+	struct pair p;
+	struct cfs_attr a;
+	unsigned char *want = make_bytes(16 * MIB, 3), have[4 * KIB];
+
+	start(&p, state);
+	assert_int_equal(put_bytes(p.b, "f", 16 * MIB, 3), 0);
+	struct cfs_file *f = open_name(p.a, p.home, "f", false, &a);
+	for (size_t i = 0; i < 64; i++) {
+		size_t at = i * 7 % 16 * MIB + 600 * KIB + i * 4 * KIB;
+		uint64_t asked = p.a->last_number;
+		struct cfs_view v;
+
+		if (i % 2 == 0) {
+			assert_int_equal(cfs_file_view(f, sizeof(have), at, &v, NULL), 0);
+			assert_memory_equal(v.data, want + at, sizeof(have));
+			cfs_view_done(&v);
+		} else {
+			assert_int_equal(cfs_file_pread(f, have, sizeof(have), at, NULL),
+					 sizeof(have));
+			assert_memory_equal(have, want + at, sizeof(have));
+		}
+		assert_int_equal(p.a->last_number, asked + 1);
+	}
+	assert_int_equal(cfs_file_close(f, NULL), 0);
+	free(want);
+	end(&p);
+}
+
 /* What was asked for ahead is old as soon as somebody else's change was answered, each time. */
 static void
 test_segments_changed(void **state)
@@ -430,6 +462,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_foreign, clienttest_setup, clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(test_bound, clienttest_setup, clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(test_view, clienttest_setup, clienttest_teardown),
+	    cmocka_unit_test_setup_teardown(test_jumps, clienttest_setup, clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(test_segments_changed, clienttest_setup,
 					    clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(test_segments_bound, clienttest_setup,

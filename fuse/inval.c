@@ -2,6 +2,7 @@
 #include "inval.h"
 
 #include <fuse_lowlevel.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +35,7 @@ invals_init(struct invals *v, struct mount *m)
 	memset(v, 0, sizeof *v);
 	v->m = m;
 	pthread_mutex_init(&v->lock, NULL);
+	pthread_mutex_init(&v->hook_lock, NULL);
 	pthread_condattr_t monotonic;
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -61,11 +63,20 @@ collect(struct invals *v)
 void
 invals_fini(struct invals *v)
 {
+	pthread_mutex_lock(&v->hook_lock);
+	v->deaf = true;
+	pthread_mutex_unlock(&v->hook_lock);
 	pthread_mutex_lock(&v->lock);
 	v->ending = true;
 	pthread_cond_broadcast(&v->cond);
 	pthread_mutex_unlock(&v->lock);
 	if (v->pool != NULL) {
+		struct pollfd done = {.fd = work_fd(v->pool), .events = POLLIN};
+
+		while (work_pending(v->pool) > 0) {
+			poll(&done, 1, -1);
+			collect(v);
+		}
 		work_free(v->pool);
 	}
 	pthread_cond_destroy(&v->cond);
@@ -195,10 +206,9 @@ submit(struct invals *v, struct inode *i, const struct cfs_invalid *what, uint64
 	return true;
 }
 
-bool
-inval_hook(void *arg, const struct cfs_invalid *what)
+static bool
+invalidate(struct mount *m, const struct cfs_invalid *what)
 {
-	struct mount *m = arg;
 	struct invals *v = &m->invals;
 	struct inode *i;
 	uint64_t wait_until = 0;
@@ -228,4 +238,17 @@ inval_hook(void *arg, const struct cfs_invalid *what)
 	}
 	inode_put(&m->inodes, i);
 	return true;
+}
+
+bool
+inval_hook(void *arg, const struct cfs_invalid *what)
+{
+	struct mount *m = arg;
+	bool forgotten;
+
+	/* Files are closed, and the server told, when the tables that this looks at are already gone. */
+	pthread_mutex_lock(&m->invals.hook_lock);
+	forgotten = m->invals.deaf || invalidate(m, what);
+	pthread_mutex_unlock(&m->invals.hook_lock);
+	return forgotten;
 }

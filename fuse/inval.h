@@ -34,10 +34,12 @@ struct invals {
 	struct inval *list; /* not answered */
 	_Atomic(struct fuse_session *) session;
 	bool ending;
+	pthread_mutex_t hook_lock; /* first of all locks; lives as long as the mount */
+	bool deaf;                 /* there is nothing left to be told of */
 };
 
 int invals_init(struct invals *v, struct mount *m);
-/* Waits for what is under way. The kernel's connection has ended. */
+/* Waits for what is under way; the hook does nothing from then on. The kernel's connection has ended. */
 void invals_fini(struct invals *v);
 
 /* The hook of struct cfs_options; arg is the mount. */

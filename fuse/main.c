@@ -198,6 +198,8 @@ connect_server(struct mount *m, const struct options *o, struct cfs_err *err)
 	    .program = "cfs-mount",
 	    .timeout_ms = (unsigned)o->timeout_ms,
 	    .reconnect_ms = (unsigned)o->timeout_ms,
+	    .undelivered = recovery_keep,
+	    .undelivered_arg = &m->recovery,
 	    .lock_lost = mount_lock_lost,
 	    .lock_lost_arg = m,
 	    .promises = m->fresh_ns > 0,
@@ -415,6 +417,8 @@ run(struct options *o, int parent_fd)
 	double fresh = o->attr_timeout < o->entry_timeout ? o->attr_timeout : o->entry_timeout;
 	int rc = inodes_init(&m.inodes);
 
+	recovery_init(&m.recovery);
+	recovery_remind();
 	mount_locks_init(&m.locks);
 	replay_init(&m.replay, &m);
 	m.locks.local_bytes = o->local_bytes;
@@ -438,6 +442,7 @@ run(struct options *o, int parent_fd)
 		inodes_fini(&m.inodes);
 	}
 	cfs_close(m.c);
+	recovery_fini(&m.recovery);
 	mount_locks_fini(&m.locks);
 	if (rc != 0) {
 		fprintf(stderr, "cfs-mount: %s\n", err.text);

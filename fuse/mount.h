@@ -27,6 +27,7 @@
 #include "inval.h"
 #include "listing.h"
 #include "lock.h"
+#include "recovery.h"
 #include "replay.h"
 #include "versions.h"
 
@@ -51,6 +52,7 @@ struct mount {
 	struct mount_locks locks;
 	struct versions versions;
 	struct invals invals;
+	struct recovery recovery;
 	struct replay replay;
 };
 

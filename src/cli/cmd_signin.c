@@ -10,6 +10,7 @@
 #include "cli/output.h"
 #include "cli/password.h"
 #include "cli/remote.h"
+#include "client/cfs_login.h"
 
 /* login, logout, whoami, devices, profiles. */
 

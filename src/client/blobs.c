@@ -17,6 +17,7 @@ outblob_new(struct cfs *c, uint32_t upload)
 	if (b == NULL)
 		return NULL;
 	b->refs = 1;
+	b->c = c;
 	pthread_mutex_lock(&c->lock);
 	b->tag = (uint64_t)upload << 32 | (uint32_t)++c->changes.last_tag;
 	pthread_mutex_unlock(&c->lock);
@@ -51,8 +52,35 @@ outblob_ref(struct outblob *b)
 }
 
 void
+outblob_keep(struct outblob *b, unsigned char *data, size_t size, size_t cap)
+{
+	b->data = data;
+	b->size = size;
+	b->cap = cap;
+	b->c->file_bytes += size;
+}
+
+static void
+drop_bytes(struct outblob *b)
+{
+	struct cfs *c = b->c;
+
+	if (b->data == NULL)
+		return;
+	c->file_bytes -= b->size;
+	if (c->file_watchers > 0)
+		conn_wake_all(c);
+	if (b->cap == CFS_BLOB_MAX)
+		bufs_put(&c->write_bufs, b->data);
+	else
+		free(b->data);
+}
+
+void
 outblob_unref(struct outblob *b)
 {
-	if (b != NULL && --b->refs == 0)
-		free(b);
+	if (b == NULL || --b->refs > 0)
+		return;
+	drop_bytes(b);
+	free(b);
 }

@@ -21,6 +21,10 @@ struct outblob {
 	bool stored; /* id is valid: the bytes are on the server's stable storage */
 	bool failed;
 	struct id128 id;
+	/* The bytes, where they are kept as long as a change that names it has no answer; a buffer of c->write_bufs when full. */
+	struct cfs *c;
+	unsigned char *data;
+	size_t size, cap;
 };
 
 /* A blob with one reference, or NULL. upload: the number of a transfer that was announced (UPLOADING in ops.def), or 0. */
@@ -28,6 +32,8 @@ struct outblob *outblob_new(struct cfs *c, uint32_t upload);
 /* Tells the server of a large upload, so that others see it move, without waiting. The upload's number; 0 for a small one. */
 uint32_t outblob_announce(struct cfs *c, struct cfs_ref dir, const char *name, uint64_t total);
 struct outblob *outblob_ref(struct outblob *b);
+/* Gives it its bytes, which then count as c->file_bytes. Takes the buffer. */
+void outblob_keep(struct outblob *b, unsigned char *data, size_t size, size_t cap);
 /* NULL is fine. */
 void outblob_unref(struct outblob *b);
 

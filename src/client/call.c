@@ -6,6 +6,7 @@
 
 #include "base/time.h"
 #include "client/trust.h"
+#include "client/undelivered.h"
 #include "proto/codec.h"
 
 /* Calls kept for reuse, and the most memory that one may keep. */
@@ -196,6 +197,8 @@ call_land(struct call *k)
 void
 call_answer(struct call *k, int code, const struct cfs_err *why)
 {
+	if (k->seq != 0 && code == CFS_ESTREAMLOST)
+		undelivered_tell(k);
 	call_unfly(k);
 	/* done() may free the call, or lose the line: it must stay until here. */
 	k->landing = true;

@@ -67,6 +67,8 @@ struct cfs_ref {
 	uint32_t gen;
 };
 
+struct cfs_undelivered;
+
 struct cfs_options {
 	const char *program;  /* "cfs", for the server's logs */
 	unsigned timeout_ms;  /* of a call and of connecting, 0: 30 s */
@@ -98,6 +100,12 @@ struct cfs_options {
 	 */
 	void (*lock_lost)(void *arg, const struct cfs_lock *lost);
 	void *lock_lost_arg;
+	/*
+	 * A change will not reach the server: the connection was closed before, or the server lost the stream (cfs_undelivered.h). Of
+	 * a write that was given up, too. May be NULL; must not call anything of the connection.
+	 */
+	void (*undelivered)(void *arg, const struct cfs_undelivered *u);
+	void *undelivered_arg;
 };
 
 /*
@@ -119,26 +127,6 @@ void cfs_close(struct cfs *c);
  * given up, without half a file under a final name on either side.
  */
 void cfs_interrupt(struct cfs *c);
-
-/*
- * Login: target is an invite line, or cfs://user@host:port with a password. Makes a device key, enrols it (unless no_device), pins the server. The
- * trust callback is asked when no fingerprint is known beforehand (first use): return true to trust. On success the profile is saved as `name`
- * and *out (may be NULL) filled.
- */
-struct cfs_login {
-	const char *target;
-	const char *name;     /* profile, NULL: "default" */
-	const char *password; /* NULL with an invite */
-	const char *device;   /* NULL: the host's name */
-	bool no_device;
-	bool (*trust)(void *arg, const char *host, const char *fingerprint_text);
-	void *arg;
-	unsigned timeout_ms;
-	const char *program;
-};
-int cfs_login(const struct cfs_login *l, struct cfs_profile *out, struct cfs_err *err);
-/* Revokes this device at the server (if it can be reached; *revoked_out says) and removes the profile. */
-int cfs_logout(const char *name, bool *revoked_out, struct cfs_err *err);
 
 struct cfs_identity {
 	uint64_t user_id;

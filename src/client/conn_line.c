@@ -71,12 +71,19 @@ cfs_come_back(struct cfs *c)
 	pthread_mutex_unlock(&c->lock);
 }
 
+/* Somebody waits who can be told that it was in vain. */
+static bool
+is_waiting(const struct call *k)
+{
+	return k->state == CALL_WAITING && (!k->stays || k->c->closing);
+}
+
 static struct call *
 first_waiting(const struct cfs *c)
 {
 	struct call *k = c->flying.first;
 
-	while (k != NULL && k->state != CALL_WAITING)
+	while (k != NULL && !is_waiting(k))
 		k = k->fly_next;
 	return k;
 }
@@ -322,7 +329,7 @@ conn_expire(struct cfs *c)
 	c->expire_ns = now + 200 * (uint64_t)NS_PER_MS;
 	for (struct call *k = c->flying.first, *next; k != NULL; k = next) {
 		next = k->fly_next;
-		if (k->state != CALL_WAITING || !is_overdue(c, k, now, timeout))
+		if (!is_waiting(k) || !is_overdue(c, k, now, timeout))
 			continue;
 		err_set(&why, CFS_ETIMEDOUT, "no answer from the server for %u s",
 			c->options.timeout_ms / 1000);

@@ -10,7 +10,9 @@
 
 #include "base/bytes.h"
 #include "client/attr.h"
+#include "client/cfs_undelivered.h"
 #include "client/file.h"
+#include "client/undelivered.h"
 #include "proto/codec.h"
 
 #define GATHER_MIN 65536u
@@ -49,36 +51,20 @@ write_answered(struct call *k)
 		conn_wake_all(c);
 }
 
-/* A blob that is being sent: its bytes are kept until the server has them. */
-struct sent_blob {
-	struct cfs *c;
-	struct outblob *blob;
-	unsigned char *data;
-	size_t size, cap;
-};
-
+/* A blob was sent; its bytes are kept until the WRITE that names it has its answer. */
 static void
 sent_blob_answered(struct call *k)
 {
-	struct sent_blob *b = k->owner;
-	struct cfs *c = b->c;
+	struct outblob *b = k->owner;
 	struct m_blob_put_rep rep;
 
-	/* What failed is told by the WRITE that names it. */
+	/* What failed is told by that WRITE. */
 	if (call_result(k, &rep, NULL) == 0) {
-		b->blob->stored = true;
-		b->blob->id = rep.blob;
+		b->stored = true;
+		b->id = rep.blob;
 	}
-	c->file_bytes -= b->size;
-	if (c->file_watchers > 0)
-		conn_wake_all(c);
-	outblob_unref(b->blob);
 	call_free_locked(k);
-	if (b->cap == CFS_BLOB_MAX)
-		bufs_put(&c->write_bufs, b->data);
-	else
-		free(b->data);
-	free(b);
+	outblob_unref(b);
 }
 
 /* ---- sending */
@@ -112,40 +98,53 @@ send_blob(struct cfs_file *f, struct outblob **blob_out, struct cfs_err *err)
 {
 	struct cfs *c = f->c;
 	struct m_blob_put_req req = {0};
-	struct sent_blob *b;
+	struct outblob *b;
 	struct call *k = NULL;
 	int rc = wait_for_room(c, err);
 
 	if (rc < 0)
 		return rc;
-	b = calloc(1, sizeof(*b));
-	if (b == NULL || (b->blob = outblob_new(c, 0)) == NULL) {
-		free(b);
+	b = outblob_new(c, 0);
+	if (b == NULL)
 		return err_code(err, CFS_ENOMEM);
-	}
-	req.tag = b->blob->tag;
+	req.tag = b->tag;
 	rc = call_new(c, OP_BLOB_PUT, &req, &k, err);
-	if (rc < 0) {
-		outblob_unref(b->blob);
-		free(b);
-		return rc;
-	}
-	b->c = c;
-	b->data = f->gather;
-	b->size = f->gather_len;
-	b->cap = f->gather_cap;
-	f->filled = f->gather_len > CFS_BLOB_MAX / 2;
-	call_borrow_bulk(k, b->data, b->size);
-	k->owner = b;
-	k->done = sent_blob_answered;
-	f->gather = NULL;
-	f->gather_cap = 0;
 	pthread_mutex_lock(&c->lock);
-	*blob_out = outblob_ref(b->blob);
-	c->file_bytes += b->size;
-	conn_submit(c, k);
+	if (rc == 0) {
+		f->filled = f->gather_len > CFS_BLOB_MAX / 2;
+		outblob_keep(b, f->gather, f->gather_len, f->gather_cap);
+		f->gather = NULL;
+		f->gather_cap = 0;
+		call_borrow_bulk(k, b->data, b->size);
+		k->owner = outblob_ref(b);
+		k->stays = true;
+		k->done = sent_blob_answered;
+		conn_submit(c, k);
+		*blob_out = b;
+	} else {
+		outblob_unref(b);
+	}
 	pthread_mutex_unlock(&c->lock);
-	return 0;
+	return rc;
+}
+
+/* Bytes of which no change has come to be. */
+static void
+give_up(struct cfs_file *f, const struct call *k, const struct outblob *blob, size_t len)
+{
+	const struct cfs_undelivered u = {
+	    .what = "WRITE",
+	    .ref = f->ref,
+	    .data = blob != NULL ? blob->data : f->gather,
+	    .offset = f->appending ? 0 : f->gather_offset,
+	    .len = len,
+	    .append = f->appending,
+	};
+
+	if (k != NULL)
+		undelivered_tell(k);
+	else
+		undelivered_write(f->c, &u);
 }
 
 static int
@@ -218,9 +217,12 @@ file_send_gathered(struct cfs_file *f, bool durable, struct cfs_err *err)
 	if (rc < 0) {
 		if (err != NULL && err->code == 0)
 			err_code(err, rc);
-		call_free(k);
 	}
 	pthread_mutex_lock(&c->lock);
+	if (rc < 0) {
+		give_up(f, k, blob, len);
+		call_free_locked(k);
+	}
 	outblob_unref(blob);
 	f->gathered = false;
 	pthread_mutex_unlock(&c->lock);

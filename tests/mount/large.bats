@@ -33,7 +33,8 @@ list_many() {
 	done
 	[ "$(find "$T/m/many" -type f -empty -printf x | wc -c)" -eq "$1" ]
 	echo "grew from $before to $(mount_kib) KiB"
-	[ "$(mount_kib)" -lt $((before + 65536)) ]
+	# What the address sanitizer keeps of freed memory is not ours.
+	[ -n "${SAN:-}" ] || [ "$(mount_kib)" -lt $((before + 65536)) ]
 	touch "$T/m/many/entry-0000000"
 	[ "$(find "$T/m/many" -mindepth 1 | wc -l)" -eq $(($1 + 1)) ]
 }

@@ -122,7 +122,7 @@ static void
 tell_seek(void)
 {
 	enum { N = 400 };
-	static long places[N + 2];
+	static long places[N + 3]; /* with that behind the last */
 	static char names[N + 2][32];
 	struct dirent *e;
 	size_t n = 0;

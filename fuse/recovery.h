@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "client/cfs_undelivered.h"
+#include "client/cfs.h"
 
 struct recovery {
 	pthread_mutex_t lock;

@@ -10,7 +10,6 @@
 #include "cli/output.h"
 #include "cli/password.h"
 #include "cli/remote.h"
-#include "client/cfs_login.h"
 
 /* login, logout, whoami, devices, profiles. */
 

@@ -416,9 +416,10 @@ void cfs_xfer_free(struct cfs_xfer *x);
 #include "client/cfs_devices.h"
 #include "client/cfs_events.h"
 #include "client/cfs_lock.h"
-#include "client/cfs_promise.h"
-#include "client/cfs_view.h"
-
+#include "client/cfs_login.h"
 #include "client/cfs_past.h"
+#include "client/cfs_promise.h"
+#include "client/cfs_undelivered.h"
+#include "client/cfs_view.h"
 
 #endif

@@ -14,7 +14,6 @@
 #include "base/time.h"
 #include "base/xdg.h"
 #include "client/cfs.h"
-#include "client/cfs_login.h"
 #include "client/link.h"
 #include "client/profile.h"
 #include "net/key.h"

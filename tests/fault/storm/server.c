@@ -14,7 +14,6 @@
 #include "base/io.h"
 #include "base/time.h"
 #include "client/cfs.h"
-#include "client/cfs_login.h"
 #include "storm.h"
 
 #define START_MS 20000

@@ -48,7 +48,14 @@ enum hub_msg_kind {
 	HUB_KICK = 19, /* as HUB_DRAIN, but the server stays and the client is not to come back */
 };
 
-enum hub_store_fd { STORE_FD_DIRECTORY, STORE_FD_MEMORY, STORE_FD_EVENT, STORE_FDS };
+enum hub_store_fd {
+	STORE_FD_DIRECTORY,
+	STORE_FD_MEMORY, /* STORE_SHARED_FDS of store.h */
+	STORE_FD_EVENT,
+	STORE_FD_SLOTS, /* PROMISE_FDS of promise_table.h */
+	STORE_FD_BITS,
+	STORE_FDS
+};
 
 /* As in LOCK of ops.def; the ticket is the session's own. */
 struct hub_lock {

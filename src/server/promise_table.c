@@ -42,6 +42,7 @@ struct bucket {
 struct promise_table {
 	struct slots *s;
 	struct bucket *b;
+	int slots_fd, bits_fd; /* -1 in a process that joined */
 };
 
 /* ---- made and kept */
@@ -93,52 +94,73 @@ make_ghosts(struct slots *s, int64_t grace_ms)
 static void *
 map(int fd, size_t size)
 {
-	int flags = MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0);
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 }
 
+#define BITS_SIZE (sizeof(struct bucket) * PROMISE_BUCKETS)
+
 static int
-map_slots(struct promise_table *t, const char *dir, struct cfs_err *err)
+map_both(struct promise_table *t, int slots_fd, int bits_fd, struct cfs_err *err)
+{
+	t->s = map(slots_fd, sizeof(*t->s));
+	t->b = t->s ? map(bits_fd, BITS_SIZE) : NULL;
+	return t->b ? 0 : err_set_errno(err, errno, "read promises");
+}
+
+static int
+open_slots(struct promise_table *t, const char *dir, struct cfs_err *err)
 {
 	char path[4096];
-	int fd = -1, rc = 0;
+	int rc;
 
-	if (dir) {
-		(void)snprintf(path, sizeof(path), "%s/promises", dir);
-		fd = io_open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
-		if (fd < 0)
-			return err_set_errno(err, errno, "%s", path);
-		/* Room on the disk, or a full one would end the processes that write to it. */
-		rc = posix_fallocate(fd, 0, sizeof(*t->s));
-		if (rc)
-			rc = err_set_errno(err, rc, "%s", path);
-	}
-	if (rc == 0)
-		t->s = map(fd, sizeof(*t->s));
-	if (rc == 0 && !t->s)
-		rc = err_set_errno(err, errno, "slots of read promises");
-	fd_close(&fd);
-	return rc;
+	(void)snprintf(path, sizeof(path), "%s/promises", dir ? dir : "(memory)");
+	t->slots_fd = dir ? io_open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600)
+			  : memfd_create("cfs-promises", MFD_CLOEXEC);
+	if (t->slots_fd < 0)
+		return err_set_errno(err, errno, "%s", path);
+	/* Room on the disk, or a full one would end the processes that write to it. */
+	rc = posix_fallocate(t->slots_fd, 0, sizeof(*t->s));
+	return rc ? err_set_errno(err, rc, "%s", path) : 0;
+}
+
+static int
+open_bits(struct promise_table *t, struct cfs_err *err)
+{
+	t->bits_fd = memfd_create("cfs-promised", MFD_CLOEXEC);
+	if (t->bits_fd < 0 || ftruncate(t->bits_fd, BITS_SIZE))
+		return err_set_errno(err, errno, "table of read promises");
+	return 0;
+}
+
+static struct promise_table *
+new_table(struct cfs_err *err)
+{
+	struct promise_table *t = calloc(1, sizeof(*t));
+
+	if (t)
+		t->slots_fd = t->bits_fd = -1;
+	else
+		(void)err_code(err, CFS_ENOMEM);
+	return t;
 }
 
 int
 promise_table_new(const char *dir, int64_t grace_ms, struct promise_table **out,
 		  struct cfs_err *err)
 {
-	struct promise_table *t = calloc(1, sizeof(*t));
+	struct promise_table *t = new_table(err);
 	int rc;
 
 	*out = NULL;
 	if (!t)
-		return err_code(err, CFS_ENOMEM);
-	rc = map_slots(t, dir, err);
-	if (rc == 0) {
-		t->b = map(-1, sizeof(*t->b) * PROMISE_BUCKETS);
-		if (!t->b)
-			rc = err_set_errno(err, errno, "table of read promises");
-	}
+		return CFS_ENOMEM;
+	rc = open_slots(t, dir, err);
+	if (rc == 0)
+		rc = open_bits(t, err);
+	if (rc == 0)
+		rc = map_both(t, t->slots_fd, t->bits_fd, err);
 	if (rc) {
 		promise_table_free(t);
 		return rc;
@@ -153,11 +175,48 @@ promise_table_free(struct promise_table *t)
 {
 	if (!t)
 		return;
+	promise_table_leave(t);
+	free(t);
+}
+
+/* ---- in other processes */
+
+void
+promise_table_leave(struct promise_table *t)
+{
 	if (t->s)
 		(void)munmap(t->s, sizeof(*t->s));
 	if (t->b)
-		(void)munmap(t->b, sizeof(*t->b) * PROMISE_BUCKETS);
-	free(t);
+		(void)munmap(t->b, BITS_SIZE);
+	t->s = NULL;
+	t->b = NULL;
+	fd_close(&t->slots_fd);
+	fd_close(&t->bits_fd);
+}
+
+void
+promise_table_fds(const struct promise_table *t, int fds[PROMISE_FDS])
+{
+	fds[0] = t->slots_fd;
+	fds[1] = t->bits_fd;
+}
+
+int
+promise_table_join(const int fds[PROMISE_FDS], struct promise_table **out, struct cfs_err *err)
+{
+	struct promise_table *t = new_table(err);
+	int rc;
+
+	*out = NULL;
+	if (!t)
+		return CFS_ENOMEM;
+	rc = map_both(t, fds[0], fds[1], err);
+	if (rc) {
+		promise_table_free(t);
+		return rc;
+	}
+	*out = t;
+	return 0;
 }
 
 /* ---- slots */

@@ -55,6 +55,15 @@ int promise_table_new(const char *dir, int64_t grace_ms, struct promise_table **
 		      struct cfs_err *err);
 void promise_table_free(struct promise_table *t);
 
+/*
+ * A forked process that is not to touch it (yet) leaves it, and joins again with descriptors that somebody who has it sends
+ * (borrowed both times). What has joined is freed like any other.
+ */
+#define PROMISE_FDS 2
+void promise_table_leave(struct promise_table *t);
+void promise_table_fds(const struct promise_table *t, int fds[PROMISE_FDS]);
+int promise_table_join(const int fds[PROMISE_FDS], struct promise_table **out, struct cfs_err *err);
+
 /* ---- a giver's side; own slots only */
 
 /*

@@ -71,6 +71,8 @@ become_child(struct hub *h, struct child *self, enum sandbox_role role, int hub_
 	leave_signals(h);
 	close_what_is_the_hubs(h, self);
 	fd_close(&self->fd);
+	if (role != SANDBOX_ADMIN)
+		promise_table_leave(h->promises);
 	rc = sandbox_drop(h->sandbox, role, &err);
 	if (rc == 0 && (role == SANDBOX_SESSION || role == SANDBOX_SIGNER))
 		rc = store_shared_leave(h->shared, hub_fd, &err);
@@ -215,8 +217,9 @@ session_conf_of(const struct hub *h)
 	};
 }
 
-/* What a session of the network waits for: the store, in descriptors from the hub. */
+/* What a session of the network waits for: the store and the read promises, in descriptors from the hub. */
 struct reach {
+	struct session_args *args;
 	int door_fd; /* not needed any more then */
 	const struct store_conf *conf;
 	struct store *store;
@@ -233,6 +236,8 @@ reach_store(void *arg, const int fds[STORE_FDS], struct store **store_out, struc
 	if (fchdir(fds[STORE_FD_DIRECTORY]))
 		return err_set_errno(err, errno, "the store's directory");
 	rc = store_shared_join(&fds[STORE_FD_MEMORY], &shared, err);
+	if (rc == 0)
+		rc = promise_table_join(&fds[STORE_FD_SLOTS], &r->args->promises, err);
 	if (rc == 0)
 		rc = store_open(r->conf, shared, &r->store, err);
 	*store_out = r->store;
@@ -255,7 +260,7 @@ serve_connection(struct hub *h, struct child *self, int fd, const struct lines *
 	    .log = h->log,
 	    .stats = h->stats,
 	    .slot = self->slot,
-	    .promises = h->promises,
+	    .promises = self->role == CHILD_ADMIN ? h->promises : NULL,
 	    .hub_address = (uint64_t)getpid(),
 	};
 	struct cfs_err err = CFS_ERR_INIT;
@@ -264,6 +269,7 @@ serve_connection(struct hub *h, struct child *self, int fd, const struct lines *
 	/* Administrators do not wait behind the crowd. */
 	if (self->role == CHILD_SESSION)
 		store_conf.db_sessions = (unsigned)h->config->db_sessions;
+	reach.args = &args;
 	become_child(h, self, self->role == CHILD_ADMIN ? SANDBOX_ADMIN : SANDBOX_SESSION,
 		     lines->hub_fd);
 	h->signer_fd = lines->signer_fd;

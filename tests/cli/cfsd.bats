@@ -285,6 +285,32 @@ has_children_more_than() {
 	[ "$(pgrep -c -P "$SERVER_PID")" -gt "$1" ]
 }
 
+# maps PID PATTERN: whether a file or memory of that name is mapped.
+maps() {
+	grep -q "$2" "/proc/$1/maps"
+}
+
+@test "before sign-in a session has neither the store's memory nor the table of read promises" {
+	require_tool pgrep
+	start_server
+	new_user alice
+	before=$(pgrep -P "$SERVER_PID" | sort)
+	exec 5<>"/dev/tcp/127.0.0.1/${SERVER_ADDRESS##*:}"
+	printf '\x16\x03\x01\x02\x00\x01' >&5
+	wait_until 5 has_children_more_than "$(wc -l <<<"$before")"
+	stranger=$(comm -13 <(echo "$before") <(pgrep -P "$SERVER_PID" | sort) | head -n 1)
+	# It has closed and dropped what it inherited when it reads.
+	wait_until 5 eval "! maps $stranger cfs-store"
+	run ! maps "$stranger" promises
+	run ! maps "$stranger" cfs-promised
+	stay alice
+	session=$(admin sessions --json | grep -o '"pid":[0-9]*,"user":"alice"' | grep -o '[0-9]*' | head -n 1)
+	maps "$session" promises
+	maps "$session" cfs-promised
+	maps "$session" cfs-store
+	exec 5>&- 9>&-
+}
+
 # A process costs a thousand times what a connection does.
 @test "who does not speak TLS gets no process" {
 	require_tool pgrep

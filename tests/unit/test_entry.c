@@ -176,6 +176,7 @@ orders_meet_sign_ins(void **state)
 	(void)snprintf(store, sizeof(store), "%s/store", folder);
 	assert_int_equal(store_create(store, NULL), 0);
 	assert_int_equal(store_shared_new(&h->shared, NULL), 0);
+	assert_int_equal(promise_table_new(NULL, 1000, &h->promises, NULL), 0);
 	assert_int_equal(sandbox_new(store, NULL, getpid(), &h->sandbox, NULL), 0);
 	alice = arrive(h, 1);
 	late = arrive(h, 2);
@@ -209,6 +210,7 @@ orders_meet_sign_ins(void **state)
 
 	children_clear(&h->children);
 	sandbox_free(h->sandbox);
+	promise_table_free(h->promises);
 	store_shared_free(h->shared);
 	free(h);
 	(void)snprintf(command, sizeof(command), "rm -rf %s", folder);

@@ -61,6 +61,22 @@ oldest_over_quota(struct store *s, struct attic_row *out, struct cfs_err *err)
 	return rc;
 }
 
+/* Content that nobody is to have any more: gone, or, where that takes long, the keeper's to take apart. */
+static int
+give_up(struct store *s, uint64_t ino, struct cfs_err *err)
+{
+	static const struct db_sql list = {"INSERT INTO orphan (ino, since) VALUES (?1, 0)"};
+	static const struct db_sql hide = {"UPDATE inode SET gen = ?2 WHERE ino = ?1"};
+	int rc = inode_is_long(s, ino, err);
+
+	if (rc != 1)
+		return rc < 0 ? rc : inode_delete(s, ino, err);
+	rc = sql_run(s, &list, SQL_ARGS(ino), err);
+	if (rc >= 0)
+		rc = sql_run(s, &hide, SQL_ARGS(ino, (uint64_t)GEN_TAKEN_APART), err);
+	return rc < 0 ? rc : 0;
+}
+
 static int
 discard(struct store *s, const struct attic_row *row, struct cfs_err *err)
 {
@@ -71,7 +87,7 @@ discard(struct store *s, const struct attic_row *row, struct cfs_err *err)
 		rc = usage_add_attic(s, row->owner, -(int64_t)row->size, err);
 	if (rc < 0)
 		return rc;
-	return row->kind == ATTIC_CONTENT ? inode_delete(s, row->ino, err) : 0;
+	return row->kind == ATTIC_CONTENT ? give_up(s, row->ino, err) : 0;
 }
 
 /* Content that somebody has open goes when that ends. */

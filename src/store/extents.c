@@ -161,31 +161,59 @@ extents_punch(struct store *s, uint64_t ino, uint64_t from, uint64_t to, uint64_
 	return rc < 0 ? rc : 0;
 }
 
-int
-extents_drop(struct store *s, uint64_t ino, struct cfs_err *err)
+/* The first extents, at most max: their references go, *end_out is behind the last, *bytes_out what they cover. Their number, or a code. */
+static int
+unref_first(struct store *s, uint64_t ino, unsigned max, uint64_t *end_out, uint64_t *bytes_out,
+	    struct cfs_err *err)
 {
-	static const struct db_sql look_sql = {
-	    "SELECT e.blob FROM extent e WHERE e.ino = ?1 AND e.kind = 2"};
-	static const struct db_sql delete_sql = {"DELETE FROM extent WHERE ino = ?1"};
-	struct db_stmt *st = db_use(s->db, &look_sql, err);
-	struct id128 id;
-	int rc;
+	static const struct db_sql sql = {"SELECT e.off, e.len, e.kind, e.blob FROM extent e"
+					  " WHERE e.ino = ?1 ORDER BY e.off LIMIT ?2"};
+	struct db_stmt *st = db_use(s->db, &sql, err);
+	int rc, count = 0;
 
 	/* Read and write are of different tables: the one does not disturb the other. */
 	db_bind_u64(st, 1, ino);
+	db_bind_u64(st, 2, max);
 	while ((rc = db_step(st, err)) == 1) {
-		struct bytes_view v = db_col_blob(st, 0);
+		struct bytes_view id = db_col_blob(st, 3);
+		struct id128 blob;
 
-		if (v.len != sizeof(id.b))
+		*end_out = db_col_u64(st, 0) + 1;
+		*bytes_out += db_col_u64(st, 1);
+		count++;
+		if (db_col_i64(st, 2) != EXTENT_BLOB || id.len != sizeof(blob.b))
 			continue;
-		memcpy(id.b, v.data, sizeof(id.b));
-		rc = blob_unref(s, &id, err);
+		memcpy(blob.b, id.data, sizeof(blob.b));
+		rc = blob_unref(s, &blob, err);
 		if (rc != 0)
 			break;
 	}
 	db_done(st);
-	if (rc == 0)
-		rc = sql_run(s, &delete_sql, SQL_ARGS(ino), err);
+	return rc < 0 ? rc : count;
+}
+
+int
+extents_drop_some(struct store *s, uint64_t ino, unsigned max, uint64_t *bytes_out,
+		  struct cfs_err *err)
+{
+	static const struct db_sql sql = {"DELETE FROM extent WHERE ino = ?1 AND off < ?2"};
+	uint64_t end = 0;
+	int count = unref_first(s, ino, max, &end, bytes_out, err), rc = 0;
+
+	if (count > 0)
+		rc = sql_run(s, &sql, SQL_ARGS(ino, end), err);
+	return rc < 0 ? rc : count;
+}
+
+int
+extents_drop(struct store *s, uint64_t ino, struct cfs_err *err)
+{
+	uint64_t bytes = 0;
+	int rc;
+
+	do
+		rc = extents_drop_some(s, ino, EXTENTS_AT_ONCE, &bytes, err);
+	while (rc == (int)EXTENTS_AT_ONCE);
 	return rc < 0 ? rc : 0;
 }
 

@@ -26,6 +26,9 @@
 /* How long inodes without a name stay: unfinished uploads after their last write, removed files for those who have them open. */
 #define STORE_UNNAMED_NS (24 * 3600 * NS_PER_S)
 #define STORE_ORPHAN_NS  (3600 * NS_PER_S)
+/* Extents that are removed in one go, about 2 ms; a file of more is taken apart by the keeper, slice by slice. */
+#define EXTENTS_AT_ONCE  1024u
+#define GEN_TAKEN_APART  UINT32_MAX /* of an inode whose extents are going */
 
 /* ---- shared.c: what processes share --------------------------------------------------------------------------------- */
 
@@ -243,6 +246,13 @@ int inode_writable(struct store *s, const struct cred *cred, const struct inode 
 int inode_clear_sum(struct store *s, uint64_t ino, struct cfs_err *err);
 /* change. Removes the row, its extents and attributes. It has no name any more. */
 int inode_delete(struct store *s, uint64_t ino, struct cfs_err *err);
+/*
+ * change. The same for a file of any length: true in *more_out: a slice of its extents went, the row stays, and nobody who had it open
+ * finds it any more (its generation is none that was ever given).
+ */
+int inode_delete_some(struct store *s, uint64_t ino, bool *more_out, struct cfs_err *err);
+/* Whether it has more extents than go at once: 1, 0, or a code. */
+int inode_is_long(struct store *s, uint64_t ino, struct cfs_err *err);
 /* change. Removes an empty directory, whose name is gone already, out of the usage too. */
 int inode_delete_dir(struct store *s, const struct inode *in, struct cfs_err *err);
 /* change. A directory's counts and times after an entry came (+1), went (-1) or changed (0), and a subdirectory so too. */
@@ -359,7 +369,10 @@ int extent_insert(struct store *s, const struct extent *e, struct cfs_err *err);
 /* change. Takes [from, to) out of the file's extents; *freed_out bytes were covered. */
 int extents_punch(struct store *s, uint64_t ino, uint64_t from, uint64_t to, uint64_t *freed_out,
 		  struct cfs_err *err);
-/* change. Removes all extents of a file, whatever their state. */
+/* change. Removes the first max extents of a file, whatever their state; adds what they covered to *bytes_out. Their number, or a code. */
+int extents_drop_some(struct store *s, uint64_t ino, unsigned max, uint64_t *bytes_out,
+		      struct cfs_err *err);
+/* change. Removes all of them. */
 int extents_drop(struct store *s, uint64_t ino, struct cfs_err *err);
 /*
  * change. Puts pieces from offset on into a range that is free, takes references. owner: whose blobs may be named.

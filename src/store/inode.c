@@ -217,6 +217,32 @@ inode_delete(struct store *s, uint64_t ino, struct cfs_err *err)
 }
 
 int
+inode_is_long(struct store *s, uint64_t ino, struct cfs_err *err)
+{
+	static const struct db_sql sql = {"SELECT 1 FROM extent WHERE ino = ?1 LIMIT 1 OFFSET ?2"};
+	uint64_t one;
+
+	return sql_get(s, &sql, SQL_ARGS(ino, (uint64_t)EXTENTS_AT_ONCE), &one, err);
+}
+
+int
+inode_delete_some(struct store *s, uint64_t ino, bool *more_out, struct cfs_err *err)
+{
+	static const struct db_sql sql = {
+	    "UPDATE inode SET stored = stored - ?2, gen = ?3 WHERE ino = ?1"};
+	uint64_t bytes = 0;
+	int rc = inode_is_long(s, ino, err);
+
+	*more_out = rc == 1;
+	if (rc != 1)
+		return rc < 0 ? rc : inode_delete(s, ino, err);
+	rc = extents_drop_some(s, ino, EXTENTS_AT_ONCE, &bytes, err);
+	if (rc >= 0)
+		rc = sql_run(s, &sql, SQL_ARGS(ino, bytes, (uint64_t)GEN_TAKEN_APART), err);
+	return rc < 0 ? rc : 0;
+}
+
+int
 inode_delete_dir(struct store *s, const struct inode *in, struct cfs_err *err)
 {
 	int rc = count_usage(s, in, -1, err);

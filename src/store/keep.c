@@ -42,26 +42,32 @@ in_transaction(struct store *s, keep_fn *fn, unsigned *count_out, struct cfs_err
 
 /* ---- inodes without names ---- */
 
-/* A list of inodes without names: the one that stands in it longest, if since before ?1; out of the list; later in it. */
+/*
+ * A list of inodes without names: the one that stands in it longest, if since before ?1; out of the list; later in it (NULL: whoever is
+ * in it goes, changed since or not).
+ */
 struct nameless {
 	struct db_sql find, forget, renew;
 };
 
-/* One inode of the list: deleted, or, when it was changed since, kept for as long again. */
+/* One inode of the list: deleted, or a slice of it, or, when it was changed since, kept for as long again. */
 static int
 reap_one(struct store *s, const struct nameless *list, uint64_t ino, int64_t before,
 	 struct cfs_err *err)
 {
 	struct inode in;
+	bool more = false;
 	int rc = inode_find(s, ino, &in, err);
 
-	if (rc == 1 && in.a.ctime_ns >= before) {
+	if (rc == 1 && in.a.ctime_ns >= before && list->renew.text != NULL) {
 		rc = sql_run(s, &list->renew, SQL_ARGS(ino, (uint64_t)in.a.ctime_ns), err);
 		return rc < 0 ? rc : 0;
 	}
 	if (rc >= 0)
+		rc = inode_delete_some(s, ino, &more, err);
+	if (rc == 0 && !more)
 		rc = sql_run(s, &list->forget, SQL_ARGS(ino), err);
-	return rc < 0 ? rc : inode_delete(s, ino, err);
+	return rc < 0 ? rc : 0;
 }
 
 static int
@@ -104,13 +110,27 @@ static int
 reap_orphans(struct store *s, unsigned *count_out, struct cfs_err *err)
 {
 	static const struct nameless list = {
-	    {"SELECT ino FROM orphan WHERE since < ?1 AND ino NOT IN (SELECT ino FROM hold)"
+	    {"SELECT ino FROM orphan WHERE since < ?1 AND since > 0"
+	     " AND ino NOT IN (SELECT ino FROM hold)"
 	     " ORDER BY since LIMIT 1"},
 	    {"DELETE FROM orphan WHERE ino = ?1"},
 	    {"UPDATE orphan SET since = ?2 WHERE ino = ?1"},
 	};
 
 	return reap(s, &list, store_now(s) - STORE_ORPHAN_NS, count_out, err);
+}
+
+/* What was given up, and is too long to go at once: see discard() in attic_expire.c. */
+static int
+reap_given_up(struct store *s, unsigned *count_out, struct cfs_err *err)
+{
+	static const struct nameless list = {
+	    {"SELECT ino FROM orphan WHERE since = 0 AND ?1 > 0 LIMIT 1"},
+	    {"DELETE FROM orphan WHERE ino = ?1"},
+	    {NULL},
+	};
+
+	return reap(s, &list, store_now(s), count_out, err);
 }
 
 static int
@@ -326,8 +346,8 @@ checkpoint(struct store *s, bool need_room, struct cfs_err *err)
 static int
 keep_round(struct store *s, bool *more_out, struct cfs_err *err)
 {
-	static keep_fn *const work[] = {reap_unnamed,  reap_orphans, expire_attic, expire_rows,
-					expire_events, doom_blobs,   shrink_db};
+	static keep_fn *const work[] = {reap_unnamed, reap_orphans,  expire_attic, reap_given_up,
+					expire_rows,  expire_events, doom_blobs,   shrink_db};
 	unsigned count = 0;
 	int first = 0, rc;
 

@@ -16,6 +16,7 @@
  *   An inode with nlink 0 is in exactly one of unnamed, orphan and attic, unless it is a directory's (gone at once).
  *   xattrs: bytes of its extended attributes, names and values.
  * dentry: id is the readdir cookie. It comes from the numbers of inodes: a new file's entry has the file's.
+ * orphan: since 0: nobody is to have it any more, and it is too long to go at once.
  * hold: an inode that somebody said lately to have open, which matters once it has no name.
  * extent: kind 1 inline (data, crc), 2 a part of a blob. Extents of a file never overlap. A table with rowids: without
  *   them SQLite compares whole rows, and each step of a search would copy the inline bytes of the row that it looks at.

@@ -83,7 +83,8 @@ damage() {
 	told=$(as alice cfs watch --since 0 --no-follow --json | jq -c 'select(.op == "damage")')
 	[ "$(jq -r '[.event, .path, .version, .bytes, .result] | map(tostring) | join(" ")' <<<"$told")" = \
 		'admin /alice/f 1 65536 CORRUPT' ]
-	[ -z "$(as bob cfs watch --since 0 --no-follow --json | grep damage)" ]
+	as bob cfs watch --since 0 --no-follow --json >bobs
+	run ! grep damage bobs
 	stop_server
 	run -7 admin scrub
 	start_server

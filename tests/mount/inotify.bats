@@ -177,7 +177,7 @@ END
 	as alice cfs put "$T/src" x
 	saw ev "$n/|CLOSE_WRITE,CLOSE|x"
 	cat "$T/l/x"
-	! grep -E 'CREATE|MODIFY' "$T/quiet.ev"
+	run ! grep -E 'CREATE|MODIFY' "$T/quiet.ev"
 }
 
 @test "another user's watcher is told of what its owner does" {

@@ -175,7 +175,7 @@ test_changed(void **state)
 	make_text(&p, "f", "first");
 	struct cfs_file *f = open_name(p.a, p.home, "f", true, &a);
 	for (int i = 0; i < 40; i++) {
-		char text[16];
+		char text[24];
 
 		(void)snprintf(text, sizeof(text), "turn %02d", i);
 		cfs_content_ahead(p.a, &a, 1);
@@ -424,7 +424,7 @@ test_segments_bound(void **state)
 	start(&p, state);
 	assert_non_null(have);
 	for (int i = 0; i < FILES; i++) {
-		char name[8];
+		char name[16];
 
 		(void)snprintf(name, sizeof(name), "f%d", i);
 		assert_int_equal(put_bytes(p.b, name, 24 * MIB, 3), 0);

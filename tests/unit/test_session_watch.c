@@ -304,7 +304,7 @@ test_own_changes_are_left_out(void **state)
 	attach(&elsewhere);
 	before = subscribe(&a, UINT64_MAX, 4 | 8, NULL);
 	for (int i = 0; i < 100; i++) {
-		char own[16], other[16], path[32];
+		char own[16], other[24], path[32];
 
 		snprintf(own, sizeof own, "own%d", i);
 		snprintf(other, sizeof other, "other%d", i);

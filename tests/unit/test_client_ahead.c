@@ -25,16 +25,22 @@ struct pair {
 };
 
 static void
-start(struct pair *p, void **state)
+start_with(struct pair *p, void **state, uint32_t promised_ms)
 {
 	struct cfs_options ahead = {.promises = true, .content_bytes = ROOM};
 	struct cfs_options plain = {.promises = true};
 
 	p->t = *state;
-	servertest_promises(p->t->server, LONG_MS);
+	servertest_promises(p->t->server, promised_ms);
 	p->a = client_start(p->t, 'a', &ahead);
 	p->b = client_start(p->t, 'a', &plain);
 	p->home = (struct cfs_ref){.ino = cfs_whoami(p->a)->home, .gen = cfs_whoami(p->a)->gen};
+}
+
+static void
+start(struct pair *p, void **state)
+{
+	start_with(p, state, LONG_MS);
 }
 
 static void
@@ -245,9 +251,8 @@ test_cut(void **state)
 	struct cfs_attr a, b;
 	struct cfs_err why;
 
-	start(&p, state);
 	/* Who changes something waits for what the line that is gone was promised. */
-	servertest_promises(p.t->server, 300);
+	start_with(&p, state, 300);
 	make_text(&p, "f", "first");
 	struct cfs_file *f = open_name(p.a, p.home, "f", false, &a);
 	for (int i = 0; i < 2; i++) {

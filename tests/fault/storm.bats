@@ -64,7 +64,8 @@ fsck_and_restart() {
 	run -8 as alice cfs put new f
 	holds old
 	order write blob short 0 1
-	as alice cfs put new f
+	# Content is refused until the keeper has seen that there is room.
+	wait_until 20 as alice cfs put new f
 	holds new
 	fsck_and_restart
 	holds new

@@ -6,8 +6,8 @@
 #include "client/client.h"
 #include "proto/codec.h"
 
-enum { PIECE_INLINE = 1, PIECE_TAG = 2, PIECE_ID = 3 };
-enum { WRITE_APPENDS = 1 };
+#define PIECE_INLINE  1u /* its bytes came with the request */
+#define WRITE_APPENDS 1u /* flag of WRITE */
 
 struct telling {
 	const struct call *k;
@@ -16,12 +16,17 @@ struct telling {
 	size_t bulk_size;
 };
 
+void
+undelivered_write(struct cfs *c, const struct cfs_undelivered *u)
+{
+	if (c->options.undelivered != NULL)
+		c->options.undelivered(c->options.undelivered_arg, u);
+}
+
 static void
 tell(const struct telling *t)
 {
-	const struct cfs_options *o = &t->k->c->options;
-
-	o->undelivered(o->undelivered_arg, &t->u);
+	undelivered_write(t->k->c, &t->u);
 }
 
 /* Bytes that came with the request, or those of a blob that is still here. */
@@ -73,13 +78,6 @@ tell_inode(struct telling *t, uint64_t ino, uint32_t gen)
 {
 	t->u.ref = (struct cfs_ref){ino, gen};
 	tell(t);
-}
-
-void
-undelivered_write(struct cfs *c, const struct cfs_undelivered *u)
-{
-	if (c->options.undelivered != NULL)
-		c->options.undelivered(c->options.undelivered_arg, u);
 }
 
 void

@@ -291,14 +291,19 @@ remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, bool directory)
 {
 	struct mount *m = mount_of(req);
 	struct name_change n;
+	uint64_t ino = 0;
 	int rc = name_change_begin(m, parent, name, &n);
 
 	if (rc == 0 && !directory) {
 		holder_before(m, n.dir, name);
 	}
 	if (rc == 0) {
-		rc = dir_code(n.dir,
-			      cfs_unlink(m->c, n.dir->ref, name, directory, CFS_VISIBLE, NULL));
+		rc = dir_code(
+		    n.dir, cfs_unlink(m->c, n.dir->ref, name, directory, CFS_VISIBLE, &ino, NULL));
+	}
+	if (rc == 0) {
+		/* What was asked before says one link more. */
+		inode_put(&m->inodes, inodes_note_foreign(&m->inodes, ino, true));
 	}
 	name_change_end(m, &n);
 	inodes_note_links(&m->inodes);

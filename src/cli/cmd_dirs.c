@@ -109,7 +109,7 @@ remove_directory(void *arg, struct cfs *c, const char *path, const char *shown,
 		rc = err_set(err, CFS_EPERM, "the root cannot be removed");
 	}
 	if (rc == 0) {
-		rc = cfs_unlink(c, place.parent, place.name, true, CFS_DURABLE, err);
+		rc = cfs_unlink(c, place.parent, place.name, true, CFS_DURABLE, NULL, err);
 	}
 	if (rc == 0) {
 		cli_did(arg, "rmdir", shown, false);

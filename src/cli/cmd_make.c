@@ -125,7 +125,7 @@ link_name(const char *target, char name[256])
 static int
 clear_name(struct cfs *c, bool force, struct cfs_ref dir, const char *name, struct cfs_err *err)
 {
-	int rc = force ? cfs_unlink(c, dir, name, false, CFS_VISIBLE, err) : 0;
+	int rc = force ? cfs_unlink(c, dir, name, false, CFS_VISIBLE, NULL, err) : 0;
 
 	return rc == CFS_ENOENT ? 0 : rc;
 }

@@ -230,7 +230,7 @@ put_symlink(struct put *p, FTSENT *e, const struct level *parent, const char *na
 	if (parent->fresh) {
 		return cfs_create(p->t.c, &create, CFS_LATER, &ref, NULL, err);
 	}
-	rc = cfs_unlink(p->t.c, parent->ref, name, false, CFS_VISIBLE, err);
+	rc = cfs_unlink(p->t.c, parent->ref, name, false, CFS_VISIBLE, NULL, err);
 	if (rc == 0 || rc == CFS_ENOENT) {
 		rc = cfs_create(p->t.c, &create, CFS_VISIBLE, &ref, NULL, err);
 	}

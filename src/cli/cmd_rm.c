@@ -38,7 +38,7 @@ remove_visit(void *arg, const struct walk_item *item, struct cfs_err *err)
 	int rc = 0;
 
 	if (!r->o.dry_run) {
-		rc = cfs_unlink(r->c, item->parent, item->name, dir, CFS_LATER, err);
+		rc = cfs_unlink(r->c, item->parent, item->name, dir, CFS_LATER, NULL, err);
 	}
 	if (rc == 0) {
 		cli_did(r->cli, "rm", item->shown, r->o.dry_run);
@@ -79,7 +79,7 @@ remove_path(void *arg, struct cfs *c, const char *path, const char *shown,
 		rc = err_set(err, CFS_EPERM, "the root cannot be removed");
 	}
 	if (rc == 0 && attr->type != CFS_DIR && !r->o.dry_run) {
-		rc = cfs_unlink(c, place.parent, place.name, false, CFS_DURABLE, err);
+		rc = cfs_unlink(c, place.parent, place.name, false, CFS_DURABLE, NULL, err);
 		if (rc == 0) {
 			cli_did(r->cli, "rm", shown, false);
 		}

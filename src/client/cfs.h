@@ -266,8 +266,9 @@ struct cfs_create {
 /* *ref_out is known before the answer (numbers are the client's): with CFS_LATER it can be used in calls at once. attr may be NULL. */
 int cfs_create(struct cfs *c, const struct cfs_create *a, enum cfs_how how, struct cfs_ref *ref_out,
 	       struct cfs_attr *attr, struct cfs_err *err);
+/* *ino_out (may be NULL; not with CFS_LATER) had the name, and may have others. */
 int cfs_unlink(struct cfs *c, struct cfs_ref dir, const char *name, bool directory,
-	       enum cfs_how how, struct cfs_err *err);
+	       enum cfs_how how, uint64_t *ino_out, struct cfs_err *err);
 int cfs_rename(struct cfs *c, struct cfs_ref dir, const char *name, struct cfs_ref to_dir,
 	       const char *to_name, bool noreplace, bool exchange, enum cfs_how how,
 	       struct cfs_err *err);

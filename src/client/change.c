@@ -77,13 +77,16 @@ cfs_create(struct cfs *c, const struct cfs_create *a, enum cfs_how how, struct c
 
 int
 cfs_unlink(struct cfs *c, struct cfs_ref dir, const char *name, bool directory, enum cfs_how how,
-	   struct cfs_err *err)
+	   uint64_t *ino_out, struct cfs_err *err)
 {
 	struct m_unlink_req req = {
 	    .dir = dir.ino, .dir_gen = dir.gen, .name = str_from(name), .directory = directory};
+	struct m_unlink_rep rep;
 
-	int rc = run_change(c, OP_UNLINK, &req, how, NULL, err);
+	int rc = run_change(c, OP_UNLINK, &req, how, &rep, err);
 
+	if (rc == 0 && ino_out != NULL && how != CFS_LATER)
+		*ino_out = rep.ino;
 	files_forget_attr(c, (struct cfs_ref){0});
 	return rc;
 }

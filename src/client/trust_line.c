@@ -169,6 +169,13 @@ any_change_answered(struct trust *p, const struct call *k, const union m_any *re
 		change_answered(p, k, req, &rep->attr_rep.attr, req->link_req.dir,
 				req->link_req.name);
 		break;
+	case OP_UNLINK:
+		drop_own(p, k, k->seq, req);
+		/* Its number of links has changed. */
+		p->memory.own = k->seq;
+		trust_memory_drop_attr(&p->memory, rep->unlink_rep.ino);
+		p->memory.own = 0;
+		break;
 	default:
 		drop_own(p, k, k->seq, req);
 		break;

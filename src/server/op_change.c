@@ -193,7 +193,8 @@ handle_UNLINK(struct session *s, struct call *c, struct cfs_err *err)
 
 	return names_unlink(s->store, &s->cred,
 			    (struct inode_ref){.ino = req->dir, .gen = req->dir_gen},
-			    convert_view(req->name), req->directory != 0, err);
+			    convert_view(req->name), req->directory != 0,
+			    &c->rep->unlink_rep.ino, err);
 }
 
 int

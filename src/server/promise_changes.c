@@ -157,14 +157,18 @@ ask_all(struct session *s, struct promise_wait *w)
 		send_ask(s, a);
 }
 
+/*
+ * The client's own promises on what it does not know that it changed. What its answer says needs no push, unless the answer is yet
+ * to wait: until then others may change the inode too, and would not ask whom nothing is promised.
+ */
 static void
-tell_own(struct session *s)
+tell_own(struct session *s, bool answers_wait)
 {
 	for (unsigned i = 0; i < s->changed.count && s->promises.slot >= 0; i++) {
 		const struct promise_key *k = promise_key_at(&s->changed, i);
 
-		if (k->own)
-			promises_told_own(s, k->ino);
+		if (k->own != OWN_KNOWS)
+			promises_end_own(s, k->ino, k->own == OWN_TOLD || answers_wait);
 	}
 }
 
@@ -177,7 +181,6 @@ promise_changes_settle(struct session *s, struct buf *now, unsigned now_count, s
 
 	if (!s->args->promises)
 		return false;
-	tell_own(s);
 	if (promise_others(s->args->promises, s->promises.slot)) {
 		/* Who came while something went unnoted cannot be told what. */
 		c->everything = c->everything || c->missed;
@@ -185,6 +188,7 @@ promise_changes_settle(struct session *s, struct buf *now, unsigned now_count, s
 	}
 	if (w)
 		ask_all(s, w);
+	tell_own(s, durable_count > 0 || (w && w->asks));
 	promise_changes_forget(s);
 	if (!w || !w->asks) {
 		free(w);

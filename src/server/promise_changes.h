@@ -9,7 +9,7 @@
  * when it is their turn.
  *
  * A client's own promises are its own business: it knows what it changes, but for what stood under a name before, which
- * it is told (promises_told_own()). Where nobody else holds anything, all this is one load.
+ * the answer tells it, or a push (promises_end_own()). Where nobody else holds anything, all this is one load.
  */
 
 #include "server/hubmsg.h"

@@ -7,13 +7,20 @@
 #include "server/promise_record.h"
 #include "server/promises.h"
 
+/* How the session's own client learns of it, which does not know that its change concerned this inode. */
+enum promise_own {
+	OWN_KNOWS,
+	OWN_ANSWERED, /* by the answer, if that goes out at once; else as by OWN_TOLD */
+	OWN_TOLD,     /* by a push */
+};
+
 struct promise_key {
 	uint64_t ino;
 	uint32_t name; /* offset in names */
 	uint8_t name_len, what;
 	uint8_t
 	    names; /* how many of the directory stand for this; over a few it is all of them, and no name */
-	bool own; /* the session's own client must be told too */
+	uint8_t own; /* enum promise_own */
 };
 
 static inline struct promise_key *

@@ -31,11 +31,11 @@ has_key(const struct promise_changes *c, const struct promise_key *k)
 }
 
 static void
-add(struct session *s, uint64_t ino, unsigned what, struct str name, bool own)
+add(struct session *s, uint64_t ino, unsigned what, struct str name, enum promise_own own)
 {
 	struct promise_changes *c = &s->changed;
 	struct promise_key k = {
-	    .ino = ino, .what = (uint8_t)what, .name_len = (uint8_t)name.len, .own = own};
+	    .ino = ino, .what = (uint8_t)what, .name_len = (uint8_t)name.len, .own = (uint8_t)own};
 
 	if (ino == 0 || (name.len == 0 && has_key(c, &k)))
 		return;
@@ -67,7 +67,7 @@ add_name(struct session *s, uint64_t dir, struct str name)
 		k->name_len = 0;
 		return;
 	}
-	add(s, dir, PROMISE_ATTR | PROMISE_NAMES, name, false);
+	add(s, dir, PROMISE_ATTR | PROMISE_NAMES, name, OWN_KNOWS);
 }
 
 /* What stands under a name now; *is_dir_out may be NULL. 0: nothing. */
@@ -86,20 +86,20 @@ inode_at(struct session *s, uint64_t dir, uint32_t gen, struct str name, bool *i
 
 /* The inode loses a name, or all of them. */
 static void
-add_victim(struct session *s, uint64_t dir, uint32_t gen, struct str name)
+add_victim(struct session *s, uint64_t dir, uint32_t gen, struct str name, enum promise_own own)
 {
-	add(s, inode_at(s, dir, gen, name, NULL), PROMISE_ATTR, (struct str){0}, true);
+	add(s, inode_at(s, dir, gen, name, NULL), PROMISE_ATTR, (struct str){0}, own);
 }
 
 static void
 add_attr(struct session *s, uint64_t ino)
 {
-	add(s, ino, PROMISE_ATTR, (struct str){0}, false);
+	add(s, ino, PROMISE_ATTR, (struct str){0}, OWN_KNOWS);
 }
 
 /* A moved inode's own time changes, and a directory's way up. */
 static void
-add_moved(struct session *s, uint64_t dir, uint32_t gen, struct str name, bool own)
+add_moved(struct session *s, uint64_t dir, uint32_t gen, struct str name, enum promise_own own)
 {
 	bool is_dir = false;
 	uint64_t ino = inode_at(s, dir, gen, name, &is_dir);
@@ -110,11 +110,11 @@ add_moved(struct session *s, uint64_t dir, uint32_t gen, struct str name, bool o
 static void
 note_rename(struct session *s, const struct m_rename_req *r)
 {
-	add_moved(s, r->dir, r->dir_gen, r->name, false);
+	add_moved(s, r->dir, r->dir_gen, r->name, OWN_KNOWS);
 	if (r->flags & 2)
-		add_moved(s, r->to_dir, r->to_gen, r->to_name, true);
+		add_moved(s, r->to_dir, r->to_gen, r->to_name, OWN_TOLD);
 	else
-		add_victim(s, r->to_dir, r->to_gen, r->to_name);
+		add_victim(s, r->to_dir, r->to_gen, r->to_name, OWN_TOLD);
 	add_name(s, r->dir, r->name);
 	add_name(s, r->to_dir, r->to_name);
 }
@@ -145,20 +145,21 @@ note(struct session *s, unsigned op, const union m_any *req)
 	case OP_PRUNE: /* of the attic, which nobody is promised */
 		break;
 	case OP_RESTORE:
-		add_victim(s, req->restore_req.dir, req->restore_req.dir_gen,
-			   req->restore_req.name);
+		add_victim(s, req->restore_req.dir, req->restore_req.dir_gen, req->restore_req.name,
+			   OWN_TOLD);
 		add_name(s, req->restore_req.dir, req->restore_req.name);
 		break;
 	case OP_COPY:
 		add_attr(s, req->copy_req.dst);
 		break;
 	case OP_PUT:
-		add_victim(s, req->put_req.dir, req->put_req.dir_gen, req->put_req.name);
+		add_victim(s, req->put_req.dir, req->put_req.dir_gen, req->put_req.name, OWN_TOLD);
 		add_attr(s, req->put_req.ino);
 		add_name(s, req->put_req.dir, req->put_req.name);
 		break;
 	case OP_UNLINK:
-		add_victim(s, req->unlink_req.dir, req->unlink_req.dir_gen, req->unlink_req.name);
+		add_victim(s, req->unlink_req.dir, req->unlink_req.dir_gen, req->unlink_req.name,
+			   OWN_ANSWERED);
 		add_name(s, req->unlink_req.dir, req->unlink_req.name);
 		break;
 	case OP_RENAME:
@@ -212,7 +213,7 @@ void
 promise_changes_note_names(struct session *s, uint64_t dir)
 {
 	if (s->args->promises)
-		add(s, dir, PROMISE_ATTR | PROMISE_NAMES, (struct str){0}, false);
+		add(s, dir, PROMISE_ATTR | PROMISE_NAMES, (struct str){0}, OWN_KNOWS);
 }
 
 void

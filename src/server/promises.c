@@ -421,7 +421,7 @@ promises_asked(struct session *s, const struct hub_msg *m)
 }
 
 void
-promises_told_own(struct session *s, uint64_t ino)
+promises_end_own(struct session *s, uint64_t ino, bool tell)
 {
 	struct m_invalidate_push m = {.ino = ino, .what = PROMISE_ATTR};
 	struct promise_row *row = find_row(&s->promises, ino);
@@ -429,5 +429,6 @@ promises_told_own(struct session *s, uint64_t ino)
 	if (!row || !(row->what & PROMISE_ATTR))
 		return;
 	end_promise(s, row, PROMISE_ATTR);
-	push(s, &m, NULL, false);
+	if (tell)
+		push(s, &m, NULL, false);
 }

@@ -59,8 +59,8 @@ bool promises_try_again(struct session *s, struct promises_try *t);
  * it was promised nothing of it.
  */
 void promises_asked(struct session *s, const struct hub_msg *m);
-/* The session's own client made a change of which it cannot know that it concerned this inode. */
-void promises_told_own(struct session *s, uint64_t ino);
+/* The session's own client made a change of which it cannot know that it concerned this inode; tell: it is told by a push. */
+void promises_end_own(struct session *s, uint64_t ino, bool tell);
 /* The client has acted on the push of that number. */
 void promises_acknowledged(struct session *s, uint64_t push);
 

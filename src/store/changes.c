@@ -6,6 +6,8 @@
 #include "store/impl.h"
 
 #define RANGE_MAX   65536u
+/* When a stream was seen last is in two indexes: it is written so often, and not with each change. */
+#define SEEN_NS     (60 * NS_PER_S)
 #define ANSWERS_MAX 65536u /* of a stream whose client never acknowledges; the oldest give way */
 
 static void
@@ -208,17 +210,21 @@ forget_answers(struct store *s, const struct stream_cache *c, struct cfs_err *er
 int
 change_stream_flush(struct store *s, struct cfs_err *err)
 {
-	static const struct db_sql sql = {
+	static const struct db_sql sql = {"UPDATE stream SET last_seq = ?2 WHERE id = ?1"};
+	static const struct db_sql seen_sql = {
 	    "UPDATE stream SET last_seq = ?2, seen = ?3 WHERE id = ?1"};
 	struct stream_cache *c = &s->stream;
+	int64_t now = store_now(s);
 	int rc = 0;
 
 	if (c->loaded && c->dirty) {
-		struct db_stmt *st = db_use(s->db, &sql, err);
+		bool seen = now - c->seen >= SEEN_NS || now < c->seen;
+		struct db_stmt *st = db_use(s->db, seen ? &seen_sql : &sql, err);
 
 		bind_id(st, 1, &c->stream);
 		db_bind_u64(st, 2, c->last_seq);
-		db_bind_i64(st, 3, store_now(s));
+		if (seen)
+			db_bind_i64(st, 3, now);
 		rc = db_run(st, err);
 		if (c->last_seq > ANSWERS_MAX)
 			c->ack = max_u64(c->ack, c->last_seq - ANSWERS_MAX);
@@ -233,7 +239,7 @@ static int
 load_stream(struct store *s, const struct stream_state *st, struct cfs_err *err)
 {
 	static const struct db_sql sql = {
-	    "SELECT person, epoch, last_seq FROM stream WHERE id = ?1"};
+	    "SELECT person, epoch, last_seq, seen FROM stream WHERE id = ?1"};
 	struct stream_cache *c = &s->stream;
 	struct db_stmt *q;
 	int rc;
@@ -251,7 +257,8 @@ load_stream(struct store *s, const struct stream_state *st, struct cfs_err *err)
 					   .stream = st->stream,
 					   .user = db_col_u64(q, 0),
 					   .epoch = db_col_u64(q, 1),
-					   .last_seq = db_col_u64(q, 2)};
+					   .last_seq = db_col_u64(q, 2),
+					   .seen = db_col_i64(q, 3)};
 	}
 	db_done(q);
 	if (rc == 0)

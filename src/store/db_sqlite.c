@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/io.h"
+#include "store/db_sqlite_log.h"
 
 #define BUSY_TIMEOUT_MS 5000
 #define FIRST_SLOTS     64u /* a power of two, as all later sizes of the table */
@@ -70,6 +71,9 @@ int
 db_sqlite_fail(struct db *db, int rc, struct cfs_err *err)
 {
 	db->failed = code_of(rc);
+	/* Some errors undo the transaction. */
+	if (db->handle != NULL && sqlite3_get_autocommit(db->handle) != 0)
+		sqlite_log_forget(db->handle);
 	return err_set(err, db->failed, "database: %s (%d)",
 		       db->handle != NULL ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc), rc);
 }
@@ -87,41 +91,6 @@ open_wal(struct db *db, const char *path, struct cfs_err *err)
 		rc = err_set_errno(err, errno, "open %s", wal);
 	sqlite3_free(wal);
 	return rc;
-}
-
-/*
- * A file that is named from the working directory stays so: SQLite would make the path absolute, and in a session the directory
- * was handed in from outside the root, where it has no absolute path.
- */
-static int
-keep_path(sqlite3_vfs *vfs, const char *name, int size, char *out)
-{
-	(void)vfs;
-	return snprintf(out, (size_t)size, "%s", name) < size ? SQLITE_OK : SQLITE_CANTOPEN;
-}
-
-#define RELATIVE_VFS "cfs-relative"
-
-/* The name of the VFS for a path; NULL: SQLite's own. It is registered once in a process, for good. */
-static const char *
-vfs_for(const char *path)
-{
-	sqlite3_vfs *vfs;
-
-	if (path == NULL || path[0] == '/')
-		return NULL;
-	if (sqlite3_vfs_find(RELATIVE_VFS) != NULL)
-		return RELATIVE_VFS;
-	vfs = malloc(sizeof(*vfs));
-	if (vfs == NULL || sqlite3_vfs_find(NULL) == NULL) {
-		free(vfs);
-		return NULL;
-	}
-	*vfs = *sqlite3_vfs_find(NULL);
-	vfs->zName = RELATIVE_VFS;
-	vfs->xFullPathname = keep_path;
-	(void)sqlite3_vfs_register(vfs, 0);
-	return RELATIVE_VFS;
 }
 
 static bool
@@ -161,7 +130,8 @@ db_sqlite_open(const char *path, struct db **db_out, struct cfs_err *err)
 	*db_out = NULL;
 	if (db == NULL)
 		return CFS_ENOMEM;
-	res = sqlite3_open_v2(path != NULL ? path : ":memory:", &db->handle, flags, vfs_for(path));
+	res = sqlite3_open_v2(path != NULL ? path : ":memory:", &db->handle, flags,
+			      path != NULL ? sqlite_log_vfs() : NULL);
 	if (res != SQLITE_OK) {
 		rc = db_sqlite_fail(db, res, err);
 		goto out;
@@ -453,6 +423,7 @@ db_rollback(struct db *db)
 	/* After some errors SQLite has rolled back by itself. */
 	if (sqlite3_get_autocommit(db->handle) == 0)
 		(void)run_plain(db, &rollback_sql, NULL);
+	sqlite_log_forget(db->handle);
 }
 
 int

@@ -89,6 +89,7 @@ struct stream_cache {
 	bool loaded, dirty;
 	struct id128 stream;
 	uint64_t user, epoch, last_seq, ack;
+	int64_t seen; /* when the store was told last that it was seen */
 };
 
 struct store {

@@ -114,7 +114,9 @@ unlink_one(struct bench *b, unsigned i)
 	char name[32];
 	struct bytes_view v = {name, (size_t)snprintf(name, sizeof(name), "file-%06u", i)};
 
-	need(names_unlink(b->s, &b->cred, b->home, v, false, &err), &err);
+	uint64_t ino;
+
+	need(names_unlink(b->s, &b->cred, b->home, v, false, &ino, &err), &err);
 }
 
 static int

@@ -232,8 +232,10 @@ int
 st_unlink(struct storetest *t, struct inode_ref dir, const char *name, bool directory)
 {
 	bool started = start(t);
+	uint64_t ino;
 
-	return finish(t, started, names_unlink(t->s, &t->a, dir, st_str(name), directory, NULL));
+	return finish(t, started,
+		      names_unlink(t->s, &t->a, dir, st_str(name), directory, &ino, NULL));
 }
 
 int

@@ -78,8 +78,8 @@ changes_the_tree(void **state)
 			 0);
 	assert_int_equal(cfs_lookup(c, home_of(c), "seven", &attr, &err), 0);
 	assert_int_equal(cfs_lookup(c, home_of(c), "dir-0007", &attr, &err), CFS_ENOENT);
-	assert_int_equal(cfs_unlink(c, home_of(c), "seven", true, CFS_VISIBLE, &err), 0);
-	assert_int_equal(cfs_unlink(c, home_of(c), "seven", true, CFS_VISIBLE, &err), CFS_ENOENT);
+	assert_int_equal(cfs_unlink(c, home_of(c), "seven", true, CFS_VISIBLE, NULL, &err), 0);
+	assert_int_equal(cfs_unlink(c, home_of(c), "seven", true, CFS_VISIBLE, NULL, &err), CFS_ENOENT);
 	cfs_close(c);
 }
 
@@ -117,7 +117,7 @@ lists_names(void **state)
 	assert_int_equal(cfs_names(c, home_of(c), "001", check_name, &n, &err), 0);
 	assert_int_equal(n, 2000);
 	n = 2778;
-	assert_int_equal(cfs_unlink(c, home_of(c), name, true, CFS_VISIBLE, &err), 0);
+	assert_int_equal(cfs_unlink(c, home_of(c), name, true, CFS_VISIBLE, NULL, &err), 0);
 	assert_int_equal(cfs_names(c, home_of(c), "002999", check_name, &n, &err), 0);
 	assert_int_equal(n, 2778);
 	assert_int_equal(
@@ -159,7 +159,7 @@ hammer(void *arg)
 		if (h->rc == 0)
 			h->rc = cfs_lookup(h->c, home_of(h->c), name, &attr, &h->err);
 		if (h->rc == 0 && i % 3 == 0)
-			h->rc = cfs_unlink(h->c, home_of(h->c), name, true, CFS_LATER, &h->err);
+			h->rc = cfs_unlink(h->c, home_of(h->c), name, true, CFS_LATER, NULL, &h->err);
 	}
 	return NULL;
 }

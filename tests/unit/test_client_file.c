@@ -380,7 +380,7 @@ counts_links_after_writing(void **state)
 	assert_int_equal(attr.nlink, 2);
 	write_at(f, "two", 3, 0);
 	assert_int_equal(cfs_file_flush(f, &attr, &err), 0);
-	assert_int_equal(cfs_unlink(c, home, "f", false, CFS_VISIBLE, &err), 0);
+	assert_int_equal(cfs_unlink(c, home, "f", false, CFS_VISIBLE, NULL, &err), 0);
 	assert_int_equal(cfs_file_flush(f, &attr, &err), 0);
 	assert_int_equal(attr.nlink, 1);
 	write_at(f, "six", 3, 0);

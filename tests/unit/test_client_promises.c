@@ -110,7 +110,7 @@ test_turns(void **state)
 		(void)strcpy(last, name);
 	}
 	assert_int_equal(cfs_lookup(p.a, p.home, last, &seen, NULL), 0);
-	assert_int_equal(cfs_unlink(p.b, p.home, last, false, CFS_VISIBLE, NULL), 0);
+	assert_int_equal(cfs_unlink(p.b, p.home, last, false, CFS_VISIBLE, NULL, NULL), 0);
 	assert_int_equal(cfs_lookup(p.a, p.home, last, &seen, NULL), CFS_ENOENT);
 	end(&p);
 }
@@ -131,7 +131,7 @@ test_own(void **state)
 	assert_int_equal(cfs_link(p.a, attr.ref, p.home, "g", CFS_VISIBLE, &seen, NULL), 0);
 	assert_int_equal(cfs_getattr(p.a, attr.ref, &seen, NULL), 0);
 	assert_int_equal(seen.nlink, 2);
-	assert_int_equal(cfs_unlink(p.a, p.home, "g", false, CFS_VISIBLE, NULL), 0);
+	assert_int_equal(cfs_unlink(p.a, p.home, "g", false, CFS_VISIBLE, NULL, NULL), 0);
 	assert_int_equal(cfs_lookup(p.a, p.home, "g", &seen, NULL), CFS_ENOENT);
 	assert_int_equal(cfs_getattr(p.a, attr.ref, &seen, NULL), 0);
 	assert_int_equal(seen.nlink, 1);

@@ -276,6 +276,44 @@ the_log_moves_and_the_file_shrinks(void **state)
 	assert_int_equal(faults, 0);
 }
 
+#define MANY 1500
+
+/* More than the cache holds, so that pages are in the log, or gathered for it, before the end of the transaction. */
+static void
+write_much(struct db *db, int first)
+{
+	char page[3900] = {0};
+
+	assert_int_equal(db_begin_write(db, NULL), 0);
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(insert(db, first + i, page, sizeof(page)), 1);
+}
+
+/* What a transaction that was undone had gathered is not written over what others commit after it. */
+static void
+an_undone_transaction_leaves_the_log_alone(void **state)
+{
+	const struct fixture *f = *state;
+	struct db *other = NULL;
+
+	assert_int_equal(db_sqlite_open(f->path, &other, NULL), 0);
+	for (int i = 0; i < 3; i++) {
+		write_much(f->db, 100);
+		assert_int_equal(count(f->db), (i + 1) * MANY);
+		db_rollback(f->db);
+		write_much(other, 10000 * (i + 1));
+		assert_int_equal(db_commit(other, NULL), 0);
+		assert_int_equal(count(f->db), (i + 1) * MANY);
+	}
+	assert_int_equal(insert(f->db, 1, "text", 4), 1);
+	assert_int_equal(db_checkpoint(f->db, DB_LOG_MOVE, NULL), 0);
+	assert_int_equal(count(other), 3 * MANY + 1);
+	faults = 0;
+	assert_int_equal(db_verify(other, note_fault, NULL, NULL), 0);
+	assert_int_equal(faults, 0);
+	db_close(other);
+}
+
 static void
 a_damaged_file_is_told(void **state)
 {
@@ -309,6 +347,7 @@ main(void)
 	    TEST(many_statements_are_kept, memory_setup),
 	    TEST(a_read_transaction_sees_one_state, file_setup),
 	    TEST(the_log_moves_and_the_file_shrinks, file_setup),
+	    TEST(an_undone_transaction_leaves_the_log_alone, file_setup),
 	    TEST(a_damaged_file_is_told, file_setup),
 	};
 #undef TEST

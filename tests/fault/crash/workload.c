@@ -216,13 +216,14 @@ change(struct work *w, const struct op *op, const struct bytes *b)
 	struct bytes_view from = file_name(op->file, name), to = file_name(op->to, to_name);
 	struct inode_attr attr;
 	struct setattr_args set = {.valid = SETATTR_SIZE, .size = op->length};
-	uint64_t at;
+	uint64_t at, ino;
 	int rc;
 
 	if (op->kind == OP_PUT)
 		return put(w, op, b);
 	if (op->kind == OP_UNLINK)
-		return names_unlink(w->s, &w->cred, folder_of(w, op->file), from, false, &w->err);
+		return names_unlink(w->s, &w->cred, folder_of(w, op->file), from, false, &ino,
+				    &w->err);
 	if (op->kind == OP_RENAME)
 		return names_rename(w->s, &w->cred, folder_of(w, op->file), from,
 				    folder_of(w, op->to), to, false, false, &attr, &w->err);

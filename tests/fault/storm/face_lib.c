@@ -100,7 +100,7 @@ lib_rename(struct face *f, const char *name, const char *to, struct cfs_err *err
 static int
 lib_remove(struct face *f, const char *name, struct cfs_err *err)
 {
-	return cfs_unlink(of(f)->cfs, of(f)->home, name, false, CFS_DURABLE, err);
+	return cfs_unlink(of(f)->cfs, of(f)->home, name, false, CFS_DURABLE, NULL, err);
 }
 
 static int

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "heap.h"
@@ -478,9 +479,11 @@ main(int argc, char **argv)
 {
 	struct cfs_err err = CFS_ERR_INIT;
 	struct options o;
-	int rc = options_parse(&o, argc, argv, &err), code = 0;
+	int rc, code = 0;
 
+	fd_keep_standard();
 	heap_tune();
+	rc = options_parse(&o, argc, argv, &err);
 	if (rc == 0 && o.unmount) {
 		rc = unmount_dir(o.dir, &err);
 	} else if (rc == 0) {

@@ -10,6 +10,7 @@
 #include "admin/admin.h"
 #include "admin/output.h"
 #include "base/bytes.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/version.h"
 
@@ -150,6 +151,7 @@ main(int argc, char **argv)
 	struct cfs_err err = CFS_ERR_INIT;
 	int first, rc;
 
+	fd_keep_standard();
 	(void)setlocale(LC_CTYPE, "");
 	log_set_level(LVL_ERROR);
 	if (argc > 1 && strcmp(argv[1], "__complete") == 0)

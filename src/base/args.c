@@ -170,17 +170,31 @@ read_long(struct scan *s)
 	return store(s, &f, value);
 }
 
+/* The letter at p in "-abc"; find users and those of older tools write long names with one dash. */
+static int
+unknown_short(const struct scan *s, const char *word, const char *p)
+{
+	struct found f;
+
+	if (strlen(word) > 2 && find_option(s->spec, '\0', word + 1, strlen(word + 1), &f))
+		return args_usage_error(s->spec, s->err, "%s: unknown option; did you mean -%s?",
+					word, word);
+	return args_usage_error(s->spec, s->err, "-%c: unknown option", *p);
+}
+
 /* Reads "-a", "-abc", "-j4" or "-j 4". */
 static int
 read_short(struct scan *s)
 {
-	for (char *p = s->argv[s->at++] + 1; *p != '\0'; p++) {
+	const char *word = s->argv[s->at++];
+
+	for (char *p = s->argv[s->at - 1] + 1; *p != '\0'; p++) {
 		char *value = NULL;
 		struct found f;
 		int rc;
 
 		if (!find_option(s->spec, *p, NULL, 0, &f))
-			return args_usage_error(s->spec, s->err, "-%c: unknown option", *p);
+			return unknown_short(s, word, p);
 		if (takes_value(f.opt)) {
 			if (p[1] != '\0')
 				value = p + 1;

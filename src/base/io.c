@@ -152,6 +152,17 @@ io_fdatasync(int fd)
 	return rc;
 }
 
+void
+fd_keep_standard(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		/* The lowest number that is free is taken: fd's own. Opened for what nobody does with it. */
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			abort();
+	}
+}
+
 int
 io_fsync_dir(int dir_fd, const char *path)
 {

@@ -44,6 +44,12 @@ void fd_close(int *fd);
 /* Sets or clears O_NONBLOCK. Returns 0, or -1 with errno. */
 int fd_set_nonblock(int fd, bool on);
 
+/*
+ * For the first line of main(): opens those of descriptors 0 to 2 that are closed, so that no file or socket gets their
+ * numbers and is then read or written as standard input or output. Using them goes on failing with EBADF.
+ */
+void fd_keep_standard(void);
+
 /* fsync(2) and fdatasync(2), EINTR retried. Return 0, or -1 with errno; a failure must not be retried by the caller. */
 int io_fsync(int fd);
 int io_fdatasync(int fd);

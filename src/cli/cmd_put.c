@@ -122,6 +122,10 @@ put_file(struct put *p, const char *local, struct cfs_ref dir, const char *name,
 		if (fd >= 0) {
 			close(fd);
 		}
+		/* Ctrl-C, where a pipe's other end is waited for. */
+		if (e == EINTR) {
+			return err_code(err, CFS_ECANCELED);
+		}
 		return transfer_failed(&p->t, local, e == ENOENT ? CFS_ENOENT : CFS_ELOCALIO,
 				       strerror(e));
 	}

@@ -78,6 +78,11 @@ remove_path(void *arg, struct cfs *c, const char *path, const char *shown,
 	if (rc == 0 && place.parent.ino == 0) {
 		rc = err_set(err, CFS_EPERM, "the root cannot be removed");
 	}
+	/* Said before anything goes: the server would refuse the tree itself, last of all. */
+	if (rc == 0 && place.parent.ino == cfs_whoami(c)->root) {
+		rc = err_set(err, CFS_EPERM,
+			     "is a user's whole tree; 'cfs rm -r \"*\"' removes what is in it");
+	}
 	if (rc == 0 && attr->type != CFS_DIR && !r->o.dry_run) {
 		rc = cfs_unlink(c, place.parent, place.name, false, CFS_DURABLE, NULL, err);
 		if (rc == 0) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/args.h"
+#include "base/io.h"
 #include "cli/cli.h"
 #include "cli/globals.h"
 #include "cli/interrupt.h"
@@ -114,6 +115,7 @@ main(int argc, char **argv)
 	struct cfs_err err = CFS_ERR_INIT;
 	int first = argc, rc, code = 0;
 
+	fd_keep_standard();
 	setlocale(LC_ALL, "");
 	help_is_an_option(argc, argv, help);
 	rc = cli_globals_init(&cli.opt, &conf, &err);

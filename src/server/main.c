@@ -6,6 +6,7 @@
 
 #include "base/args.h"
 #include "base/bytes.h"
+#include "base/io.h"
 #include "base/version.h"
 #include "server/config.h"
 #include "server/hub.h"
@@ -91,6 +92,7 @@ main(int argc, char **argv)
 	struct cfs_err err = CFS_ERR_INIT;
 	int first;
 
+	fd_keep_standard();
 	switch (args_parse(&spec, argc, argv, &first, &err)) {
 	case ARGS_OK:
 		break;

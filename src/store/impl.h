@@ -234,6 +234,9 @@ int inode_get_own_dir(struct store *s, const struct cred *cred, struct inode_ref
 bool cred_sees(const struct cred *cred, uint64_t owner);
 bool cred_owns(const struct cred *cred, uint64_t owner);
 
+/* 0 if cred_owns(), else CFS_EDENIED with a text for people. */
+int cred_check_owns(const struct cred *cred, uint64_t owner, struct cfs_err *err);
+
 /* change. CFS_EINVAL if the number is used. target may be empty. Counts the usage if it has a name. */
 int inode_insert(struct store *s, const struct inode *in, struct bytes_view target,
 		 struct cfs_err *err);

@@ -54,6 +54,15 @@ cred_owns(const struct cred *cred, uint64_t owner)
 	return cred->admin || (owner != 0 && owner == cred->user);
 }
 
+int
+cred_check_owns(const struct cred *cred, uint64_t owner, struct cfs_err *err)
+{
+	return cred_owns(cred, owner)
+		   ? 0
+		   : err_set(err, CFS_EDENIED,
+			     "permission denied: only the owner of a tree changes it");
+}
+
 #define STILL_OPEN_NS (3600 * NS_PER_S) /* others may have had open what was removed */
 
 /*
@@ -114,7 +123,7 @@ inode_get_own_dir(struct store *s, const struct cred *cred, struct inode_ref ref
 	if (out->a.ino == STORE_ROOT_INO)
 		return err_set(err, cred->admin ? CFS_EPERM : CFS_EDENIED,
 			       "the root holds the users' trees alone");
-	return cred_owns(cred, out->a.owner) ? 0 : err_code(err, CFS_EDENIED);
+	return cred_check_owns(cred, out->a.owner, err);
 }
 
 /* What an inode counts for in its owner's usage. */

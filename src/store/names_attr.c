@@ -20,7 +20,7 @@ inode_writable(struct store *s, const struct cred *cred, const struct inode *in,
 	}
 	if (rc < 0)
 		return rc;
-	return cred_owns(cred, person) ? 0 : err_code(err, CFS_EDENIED);
+	return cred_check_owns(cred, person, err);
 }
 
 int

@@ -46,9 +46,17 @@ setup() {
 	[ "$(as alice cfs ls)" = d ]
 	as alice cfs rm -r '?'
 	[ -z "$(as alice cfs ls)" ]
-	run -4 as alice cfs rm -r .
-	run -4 as alice cfs rm -r /
-	[ "$(as alice cfs ls /)" = alice ]
+	# A whole tree is never meant: an empty variable, a stray blank. Nothing of it goes before that is said.
+	as alice cfs mkdir stays
+	for tree in . '' / .. /alice '/*'; do
+		run -4 as alice cfs rm -rf "$tree"
+		[[ $output == 'cfs rm: '* && $output != *$'\n'* ]]
+		run -4 as alice cfs rm -rn "$tree"
+		[ "$(as alice cfs ls)" = stays ]
+	done
+	run -4 as alice cfs rm -r ''
+	[ "$output" = "cfs rm: .: is a user's whole tree; 'cfs rm -r \"*\"' removes what is in it" ]
+	as alice cfs rm -r stays
 	echo x | as alice cfs put - ./-r
 	as alice cfs rm -- -r
 	[ -z "$(as alice cfs ls)" ]

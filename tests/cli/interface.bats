@@ -33,6 +33,8 @@ commands() {
 	[ "$output" = "cfs: no command 'sl'; did you mean 'ls'?" ]
 	run -2 cfs ls --recursiv
 	[[ $output == *'did you mean --recursive?' ]]
+	run -2 cfs find -name f
+	[ "$output" = 'cfs find: -name: unknown option; did you mean --name?' ]
 	run -2 cfs --json ls --nonsense
 	[[ $output == '{"error":"USAGE","exit_code":2,"command":"ls",'* ]]
 	run -2 cfs --json nonsense
@@ -182,6 +184,17 @@ commands() {
 	[ ! -s err ] || { cat err && false; }
 	run -1 as alice bash -c 'cfs ls >/dev/full'
 	[[ $output == *'cannot write'* ]]
+}
+
+@test "closed standard descriptors are nobody else's: no socket takes their numbers" {
+	run -1 as alice sh -c 'timeout 20 cfs put - g <&-'
+	[[ $output == 'cfs put: -: '*'Bad file descriptor' ]]
+	run -1 as alice sh -c 'timeout 20 cfs cat f >&-'
+	run -1 as alice sh -c 'timeout 20 cfs ls >&-'
+	[ "$(as alice timeout 20 cfs cat f <&- 2>&-)" = content ]
+	as alice timeout 20 cfs mv f h <&- >&- 2>&-
+	[ "$(as alice cfs ls)" = h ]
+	[ "$(admin user list <&- 2>&-)" = "$(admin user list)" ]
 }
 
 # interrupted SIGNAL CONDITION COMMAND…: sends the signal to alice's command as soon as the condition holds.

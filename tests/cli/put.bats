@@ -66,6 +66,18 @@ setup() {
 	[ -p pipe ]
 }
 
+@test "a pipe that nobody writes to is waited for until Ctrl-C" {
+	mkfifo pipe
+	# shellcheck disable=SC2016
+	as alice sh -c 'echo $$ >pid; exec cfs put pipe f' 2>said 3>&- &
+	wait_until 15 eval 'grep -q wait_for_partner "/proc/$(cat pid)/wchan"'
+	kill -INT "$(cat pid)"
+	status=0 && wait $! || status=$?
+	[ "$status" -eq 130 ]
+	[ "$(cat said)" = 'cfs put: interrupted' ]
+	[ -z "$(as alice cfs ls)" ]
+}
+
 @test "trees, with links, empty directories and odd names, there and back" {
 	mkdir -p tree/a/b/c tree/empty
 	echo 1 >tree/a/1 && echo 2 >tree/a/b/2 && : >tree/a/b/c/0

@@ -38,7 +38,7 @@ two_users() {
 	as bob cfs put his
 	denied() {
 		run -4 as bob cfs "$@"
-		[[ $output == "cfs $1: "*denied* ]] || { echo "$* said: $output" && false; }
+		[[ $output == "cfs $1: "*'permission denied: only the owner of a tree changes it' ]] || { echo "$* said: $output" && false; }
 	}
 	denied put his /alice/new
 	denied put his /alice/docs/letter

@@ -150,7 +150,7 @@ event_line(char *out, size_t size, const struct cfs_event *e)
 		out_size(bytes, sizeof bytes, e->bytes, true);
 	}
 	if (name_escape(&b, e->user, strlen(e->user)) == 0 &&
-	    buf_appendf(&b, " %s ", event_verb(verb, e)) == 0 &&
+	    buf_appendf(&b, *e->path != '\0' ? " %s " : " %s", event_verb(verb, e)) == 0 &&
 	    name_escape(&b, e->path, strlen(e->path)) == 0 && e->target[0] != '\0' &&
 	    buf_append_str(&b, " -> ") == 0) {
 		(void)name_escape(&b, e->target, strlen(e->target));

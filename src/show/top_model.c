@@ -40,14 +40,28 @@ top_model_fini(struct top_model *m)
 /* ---- recent things ---- */
 
 static struct top_item *
-push(struct top_recent *r)
+newest(struct top_recent *r)
 {
-	struct top_item *item = &r->items[r->next];
+	return &r->items[(r->next + TOP_RECENT - 1) % TOP_RECENT];
+}
 
-	r->next = (r->next + 1) % TOP_RECENT;
-	r->count += r->count < TOP_RECENT;
-	memset(item, 0, sizeof(*item));
-	return item;
+/* What repeats itself takes no place from what does not: each command of a script signs in. */
+static void
+add_item(struct top_recent *r, const struct top_item *fresh, const char *text)
+{
+	struct top_item *item = newest(r);
+	unsigned before = 0;
+
+	if (r->count > 0 && strcmp(item->text, text) == 0 && item->bad == fresh->bad) {
+		before = item->times;
+	} else {
+		r->next = (r->next + 1) % TOP_RECENT;
+		r->count += r->count < TOP_RECENT;
+		item = newest(r);
+	}
+	*item = *fresh;
+	item->times += before;
+	(void)snprintf(item->text, sizeof(item->text), "%s", text);
 }
 
 const struct top_item *
@@ -60,11 +74,13 @@ static int
 add_event(void *arg, const struct cfs_event *e)
 {
 	struct top_model *m = arg;
-	struct top_item *item = push(&m->events);
+	const struct top_item fresh = {.time_ns = e->time_ns,
+				       .times = 1,
+				       .bad = e->result != 0 || e->kind == CFS_EVENT_REFUSED};
+	char text[TOP_TEXT];
 
-	item->time_ns = e->time_ns;
-	item->bad = e->result != 0 || e->kind == CFS_EVENT_REFUSED;
-	event_line(item->text, sizeof(item->text), e);
+	event_line(text, sizeof(text), e);
+	add_item(&m->events, &fresh, text);
 	return 0;
 }
 
@@ -73,14 +89,14 @@ add_lines(struct top_model *m, const struct cfs_top *t)
 {
 	for (size_t i = 0; i < t->line_count; i++) {
 		const struct cfs_top_line *l = &t->lines[i];
-		struct top_item *item = push(&m->log);
 		enum log_level level =
 		    l->level <= (int)LVL_DEBUG ? (enum log_level)l->level : LVL_ERROR;
+		const struct top_item fresh = {
+		    .time_ns = l->time_ns, .times = 1, .bad = level <= LVL_WARN};
+		char text[TOP_TEXT];
 
-		item->time_ns = l->time_ns;
-		item->bad = level <= LVL_WARN;
-		(void)snprintf(item->text, sizeof(item->text), "%-6s %s", log_level_name(level),
-			       l->text);
+		(void)snprintf(text, sizeof(text), "%-6s %s", log_level_name(level), l->text);
+		add_item(&m->log, &fresh, text);
 		m->log_upto = max_u64(m->log_upto, l->number);
 	}
 }

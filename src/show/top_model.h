@@ -24,6 +24,7 @@ struct top_row {
 /* An event or a line of the log, ready to be shown. */
 struct top_item {
 	int64_t time_ns;
+	unsigned times; /* it came so often, one behind the other, the last time then */
 	bool bad;
 	char text[TOP_TEXT];
 };

@@ -219,6 +219,8 @@ add_recent(struct top_page *p, const struct top_model *m, const char *heading,
 		page_put(p, l, item->bad ? "!" : " ", 1);
 		put_time(p, l, item->time_ns);
 		page_put(p, l, item->text, UINT32_MAX);
+		if (item->times > 1)
+			page_putf(p, l, " (%u times)", item->times);
 		lines--;
 	}
 }

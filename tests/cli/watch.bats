@@ -71,6 +71,25 @@ follow() {
 	run -3 as alice cfs watch --since 0 --no-follow --exec ./nothing plain
 }
 
+@test "--exec -j: as many at once as are allowed, and no more" {
+	cat >hook <<-'END'
+		#!/bin/sh
+		: >"running/$$"
+		ls running | wc -l >>counts
+		until [ -e go ]; do sleep 0.01; done
+		rm "running/$$"
+	END
+	chmod +x hook
+	mkdir running
+	as alice cfs mkdir d d/{1..7}
+	follow alice out cfs watch --since 0 --count 8 --exec ./hook -j 3 d
+	wait_until 10 eval '[ "$(ls running | wc -l)" -ge 3 ]'
+	: >go
+	wait_until 10 eval "! kill -0 $FOLLOWER"
+	[ "$(wc -l <counts)" -eq 8 ]
+	[ "$(sort -n counts | tail -n 1 | tr -d ' ')" -eq 3 ]
+}
+
 @test "killed, started again with --since, across a restart of the server: every event exactly once" {
 	cat >hook <<-'END'
 		#!/bin/sh
@@ -119,6 +138,24 @@ follow() {
 	run -0 as alice cfs --json who-has f
 	[ "$(jq -c '[.user, .version, .current]' <<<"$output")" = '["bob",1,false]' ]
 	run -4 as bob cfs who-has /alice/f
+}
+
+@test "two devices: what one has seen is seen on the other" {
+	new_user bob
+	as phone cfs login "$(admin invite alice)"
+	for name in f g; do echo "$name" | as alice cfs put - "$name"; done
+	as bob cfs cat /alice/f >/dev/null
+	[[ $(as alice cfs receipts --unread) == *'bob downloaded /alice/f'* ]]
+	[[ $(as phone cfs receipts --unread) == *'bob downloaded /alice/f'* ]]
+	[[ $(as phone cfs notify) == *'bob downloaded /alice/f'* ]]
+	[ -z "$(as alice cfs receipts --unread)" ]
+	[ -z "$(as alice cfs notify)" ]
+	# Who follows there marks it for both.
+	follow phone seen cfs notify -f
+	as bob cfs cat /alice/g >/dev/null
+	have_lines seen 1
+	wait_until 10 eval '[ -z "$(as alice cfs receipts --unread)" ]'
+	[[ $(as alice cfs receipts) == *'/alice/g'* ]]
 }
 
 @test "notify -f: pushed when it happens" {

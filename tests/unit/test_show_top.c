@@ -206,9 +206,73 @@ rates_order_and_filter(void **state)
 	    top_recent_get(&m->events, 0)->text,
 	    "al\\nice create /al\\nice/\\xff\\x1b]0;x -> /x (12): permission denied");
 	assert_true(top_recent_get(&m->events, 0)->bad);
-	assert_int_equal(m->log.count, 2);
+	assert_int_equal(m->log.count, 1);
+	assert_int_equal(m->log.items[0].times, 2);
 	top_model_fini(m);
 	free(m);
+}
+
+/* Four sign-ins of two users. */
+static int
+fake_signins(void *arg, uint64_t since, int (*each)(void *arg, const struct cfs_event *e),
+	     void *each_arg, uint64_t *last_out, struct cfs_err *err)
+{
+	static const char *const users[] = {"alice", "bob", "bob", "bob"};
+
+	(void)arg;
+	(void)since;
+	(void)err;
+	for (size_t i = 0; i < ARRAY_SIZE(users); i++) {
+		const struct cfs_event e = {.id = i + 1,
+					    .kind = CFS_EVENT_SIGNIN,
+					    .time_ns = (int64_t)i * 1000000000,
+					    .user = users[i],
+					    .device = "",
+					    .peer = "",
+					    .path = "",
+					    .target = ""};
+
+		assert_int_equal(each(each_arg, &e), 0);
+	}
+	*last_out = ARRAY_SIZE(users);
+	return 0;
+}
+
+static bool
+has_line(const struct top_page *p, const char *part)
+{
+	bool found = false;
+
+	for (unsigned i = 0; i < p->count; i++)
+		found = found || strstr(p->lines[i].text, part) != NULL;
+	return found;
+}
+
+/* Scripts sign in for each command: they must not push everything else out of sight. */
+static void
+what_repeats_is_one_line(void **state)
+{
+	const struct top_options o = TOP_OPTIONS_INIT;
+	struct top_view v = {.width = 80, .height = 24, .admin = true, .title = "top"};
+	struct top_page *p = calloc(1, sizeof(*p));
+	struct top_model *m = malloc(sizeof(*m));
+	struct fake f = {0};
+	struct top_source source = source_of(&f);
+
+	(void)state;
+	source.events = fake_signins;
+	top_model_init(m, &o);
+	assert_int_equal(top_model_look(m, &source, NULL), 0);
+	assert_int_equal(m->events.count, 2);
+	assert_int_equal(top_recent_get(&m->events, 0)->times, 3);
+	assert_int_equal(top_recent_get(&m->events, 0)->time_ns, 3000000000);
+	assert_int_equal(top_recent_get(&m->events, 1)->times, 1);
+	top_page_make(p, m, &v);
+	assert_true(has_line(p, "bob sign-in (3 times)"));
+	assert_true(has_line(p, "alice sign-in"));
+	top_model_fini(m);
+	free(m);
+	free(p);
 }
 
 int
@@ -218,6 +282,7 @@ main(void)
 	    cmocka_unit_test(graphs_scale_to_their_own_maximum),
 	    cmocka_unit_test(no_line_is_wider_and_no_page_longer_than_asked),
 	    cmocka_unit_test(rates_order_and_filter),
+	    cmocka_unit_test(what_repeats_is_one_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

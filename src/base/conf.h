@@ -46,6 +46,9 @@ struct conf_key {
 	    max; /* numbers: the range, both ends in it; both 0: any (not negative for sizes) */
 	const char *const *values; /* CONF_ENUM: the words, ended by NULL */
 	const char *doc;           /* whole sentences for the sample; "\n" breaks a line */
+	int (*check)(
+	    const char *text,
+	    struct cfs_err *err); /* CONF_STRING: 0, or a code and why it is refused; may be NULL */
 };
 
 /* A table of keys; those of one section stand together. */

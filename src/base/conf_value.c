@@ -55,8 +55,10 @@ chunk_copy(struct conf *conf, const char *p, size_t n)
 }
 
 static int
-set_string(struct conf *conf, const char *text, const char **out)
+set_string(struct conf *conf, const struct conf_key *k, const char *text, const char **out,
+	   char *why)
 {
+	struct cfs_err err = CFS_ERR_INIT;
 	size_t n = strlen(text);
 
 	if (n >= 2 && text[0] == '"' && text[n - 1] == '"') {
@@ -64,7 +66,13 @@ set_string(struct conf *conf, const char *text, const char **out)
 		n -= 2;
 	}
 	*out = chunk_copy(conf, text, n);
-	return *out == NULL ? CFS_ENOMEM : 0;
+	if (*out == NULL)
+		return CFS_ENOMEM;
+	if (k->check != NULL && k->check(*out, &err) < 0) {
+		(void)snprintf(why, CONF_WHY_MAX, "%.*s", CONF_WHY_MAX - 1, err.text);
+		return CFS_ECONFIG;
+	}
+	return 0;
 }
 
 static int
@@ -214,7 +222,7 @@ conf_value_set(struct conf *conf, const struct conf_key *k, const char *text, bo
 
 	switch (k->type) {
 	case CONF_STRING:
-		return set_string(conf, text, at);
+		return set_string(conf, k, text, at, why);
 	case CONF_BOOL:
 		return set_bool(text, at, why);
 	case CONF_INT:

@@ -112,32 +112,58 @@ listen_entry(struct listener *l, const char *entry, struct cfs_err *err)
 	return 0;
 }
 
-int
-listen_tcp(struct listener *l, const char *addresses, struct cfs_err *err)
+/* each() for every entry of a list, until one fails. */
+static int
+each_entry(const char *addresses,
+	   int (*each)(struct listener *l, const char *entry, struct cfs_err *err),
+	   struct listener *l, struct cfs_err *err)
 {
 	static const char between[] = " ,\t";
-	size_t before = l->count;
+	const char *p = addresses + strspn(addresses, between);
 	char entry[HOSTPORT_SIZE];
 	int rc = 0;
 
-	for (const char *p = addresses + strspn(addresses, between); *p && rc == 0;
-	     p += strspn(p, between)) {
+	if (*p == '\0')
+		return err_set(err, CFS_EINVAL, "no address to listen on");
+	while (*p && rc == 0) {
 		size_t len = strcspn(p, between);
 
-		if (len >= sizeof entry) {
-			rc = err_set(err, CFS_EINVAL, "cannot listen on %s: too long", p);
-			break;
-		}
+		if (len >= sizeof entry)
+			return err_set(err, CFS_EINVAL, "cannot listen on %s: too long", p);
 		memcpy(entry, p, len);
 		entry[len] = '\0';
-		rc = listen_entry(l, entry, err);
+		rc = each(l, entry, err);
 		p += len;
+		p += strspn(p, between);
 	}
-	if (rc == 0 && l->count == before)
-		rc = err_set(err, CFS_EINVAL, "no address to listen on");
+	return rc;
+}
+
+int
+listen_tcp(struct listener *l, const char *addresses, struct cfs_err *err)
+{
+	size_t before = l->count;
+	int rc = each_entry(addresses, listen_entry, l, err);
+
 	if (rc < 0)
 		close_from(l, before);
 	return rc;
+}
+
+static int
+check_entry(struct listener *l, const char *entry, struct cfs_err *err)
+{
+	char host[HOST_SIZE];
+	uint16_t port;
+
+	(void)l;
+	return hostport_parse(entry, CFS_PORT, host, &port, err);
+}
+
+int
+listen_check(const char *addresses, struct cfs_err *err)
+{
+	return each_entry(addresses, check_entry, NULL, err);
 }
 
 /* Removes a socket file that nobody answers on. */

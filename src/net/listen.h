@@ -26,6 +26,9 @@ struct listener {
  */
 int listen_tcp(struct listener *l, const char *addresses, struct cfs_err *err);
 
+/* Whether listen_tcp() can read the list: 0, or CFS_EINVAL and why not. No name is looked up. */
+int listen_check(const char *addresses, struct cfs_err *err);
+
 /*
  * Listens on a Unix socket with this mode. A socket file that nobody listens on any more is replaced; one that answers is
  * CFS_ELOCKED; any other file there is CFS_EEXIST. The file is the caller's to unlink at the end. Adds to *l.

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "net/addr.h"
+#include "net/listen.h"
 
 static const char *const log_levels[] = {"error", "warn", "notice", "info", "debug", NULL};
 static const char *const log_formats[] = {"text", "fields", NULL};
@@ -17,12 +18,22 @@ static const char *const access_values[] = {"shared", "private", NULL};
 #define SECOND    INT64_C(1000)
 #define DAY       (24 * 3600 * SECOND)
 
+static int
+check_address(const char *text, struct cfs_err *err)
+{
+	char host[HOST_SIZE];
+	uint16_t port;
+
+	return hostport_parse(text, CFS_PORT, host, &port, err);
+}
+
 static const struct conf_key keys[] = {
     {.section = "server",
      .key = "listen",
      .type = CONF_STRING,
      .offset = AT(listen),
      .def = ":7440",
+     .check = listen_check,
      .doc =
 	 "Addresses to listen on, separated by spaces or commas: HOST:PORT, [IPV6]:PORT, or :PORT\n"
 	 "for every address of this machine. Port 0 takes a free one, which 'cfsadm status' names."},
@@ -30,6 +41,7 @@ static const struct conf_key keys[] = {
      .key = "address",
      .type = CONF_STRING,
      .offset = AT(address),
+     .check = check_address,
      .doc =
 	 "HOST:PORT by which clients reach this server; it goes into invites. Without it: what it\n"
 	 "listens on, or this machine's name where that is every address."},
@@ -117,6 +129,7 @@ static const struct conf_key keys[] = {
      .key = "listen",
      .type = CONF_STRING,
      .offset = AT(metrics_listen),
+     .check = check_address,
      .doc =
 	 "HOST:PORT at which http://HOST:PORT/metrics is answered for Prometheus, in the clear and\n"
 	 "to everybody who can reach it. Without it: nowhere."},
@@ -256,14 +269,8 @@ check_metrics(const struct config *c, const char *path, struct cfs_err *err)
 	char host[HOST_SIZE];
 	uint16_t port;
 
-	if (!c->metrics_listen)
-		return 0;
-	if (hostport_parse(c->metrics_listen, 0, host, &port, err)) {
-		err_wrap(err, "%s: [metrics] listen", path);
-		err->code = CFS_ECONFIG;
-		return CFS_ECONFIG;
-	}
-	if (!c->metrics_remote && !is_loopback(host))
+	if (c->metrics_listen && hostport_parse(c->metrics_listen, 0, host, &port, err) == 0 &&
+	    !c->metrics_remote && !is_loopback(host))
 		return err_set(
 		    err, CFS_ECONFIG,
 		    "%s: [metrics] listen: other machines can reach that address; say remote = "
@@ -276,16 +283,8 @@ check_metrics(const struct config *c, const char *path, struct cfs_err *err)
 static int
 check_values(const struct config *c, const char *path, struct cfs_err *err)
 {
-	char host[HOST_SIZE];
-	uint16_t port;
-
 	if (!c->path || c->path[0] == '\0')
 		return err_set(err, CFS_ECONFIG, "%s: [store] path is missing", path);
-	if (c->address && hostport_parse(c->address, CFS_PORT, host, &port, err)) {
-		err_wrap(err, "%s: [server] address", path);
-		err->code = CFS_ECONFIG;
-		return CFS_ECONFIG;
-	}
 	return check_metrics(c, path, err);
 }
 

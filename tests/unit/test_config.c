@@ -120,13 +120,18 @@ test_errors(void **state)
 	expect_error("[store]\npath = /x\n[limits]\nconnections = many\n", ":4:");
 	expect_error("[store]\npath = /x\n[limits]\nconnections = 0\n", ":4:");
 	expect_error("[store]\npath = /x\n[timeouts]\nsignin = 5 apples\n", ":4:");
-	expect_error("[store]\npath = /x\n[server]\naddress = a:99999\n", "[server] address");
+	expect_error("[store]\npath = /x\n[server]\naddress = a:99999\n",
+		     ":4: [server] address: \"a:99999\": the port is not");
+	expect_error("[store]\npath = /x\n[server]\nlisten = :0, [::1:1\n", ":4: [server] listen");
+	expect_error("[store]\npath = /x\n[server]\nlisten = 127.0.0.1:70000\n",
+		     ":4: [server] listen");
+	expect_error("[store]\npath = /x\n[server]\nlisten = ,\n", ":4: [server] listen: no");
 	expect_error("[store]\npath = /x\n[metrics]\nlisten = 10.0.0.1:9440\n", "remote = yes");
 	expect_error("[store]\npath = /x\n[metrics]\nlisten = :9440\n", "remote = yes");
 	expect_error("[store]\npath = /x\n[metrics]\nlisten = 127.0.0.1.evil.example:1\n",
 		     "remote = yes");
 	expect_error("[store]\npath = /x\n[metrics]\nlisten = 127.0.0.1:99999\n",
-		     "[metrics] listen");
+		     ":4: [metrics] listen");
 	expect_error("[store]\npath = /x\n[sore]\npath = /y\n", "sore");
 }
 

@@ -123,6 +123,8 @@ $(B)/bin/cfsadm: $(call objects,admin) $(call archives,show server client store 
 	$(call link,$(SERVER_PKGS) ncursesw)
 $(UNIT) $(HELPERS): $(B)/tests/%: $(B)/tests/%.o $(call archives,testlib cli admin show $(MODULES))
 	$(call link,cmocka readline ncursesw $(SERVER_PKGS))
+# The part of the mount that stands without libfuse.
+$(B)/tests/unit/test_inodes: $(patsubst %,$(B)/fuse/%.o,dropped inode inode_table place)
 $(PROXY): $(call objects,proxy)
 	$(call link)
 $(B)/tests/posix: $(call objects,posix)

@@ -81,7 +81,7 @@ double
 name_time_left(const struct mount *m, double timeout, uint64_t epoch, const struct inode *dir,
 	       uint64_t asked_ns)
 {
-	if (dir == NULL || inval_is_shared(dir) || asked_ns <= atomic_load(&dir->shared_ns)) {
+	if (dir == NULL || inode_is_shared(dir) || asked_ns <= atomic_load(&dir->shared_ns)) {
 		return 0;
 	}
 	return time_left(m, timeout, epoch);

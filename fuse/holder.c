@@ -97,6 +97,13 @@ holder_note(struct mount *m, struct inode *i)
 }
 
 void
+holder_hold(struct mount *m, struct inode *i)
+{
+	atomic_store(&i->held, true);
+	hold(m, i);
+}
+
+void
 holder_before(struct mount *m, const struct inode *dir, const char *name)
 {
 	uint64_t place = place_of(dir->ref.ino, name, strlen(name));
@@ -110,8 +117,7 @@ holder_before(struct mount *m, const struct inode *dir, const char *name)
 	}
 	/* Again for each name: it may be the last one. */
 	if (open) {
-		atomic_store(&i->held, true);
-		hold(m, i);
+		holder_hold(m, i);
 	}
 	inode_put(&m->inodes, i);
 }

@@ -29,6 +29,8 @@ void holder_fini(struct holder *h);
 
 /* The inode has no name any more. */
 void holder_note(struct mount *m, struct inode *i);
+/* It is open, and its entry was dropped before: that a name which is about to be taken away is its own nobody would see. */
+void holder_hold(struct mount *m, struct inode *i);
 /* The name is about to be taken from what stands there: the server is told first if that is open, without a round trip. */
 void holder_before(struct mount *m, const struct inode *dir, const char *name);
 

@@ -10,6 +10,9 @@
 
 /* One inode: its own changes, its open file, its attributes. */
 
+/* So long after a change of its names by others a directory's names are not left to the kernel. */
+#define SHARED_NS (2 * (uint64_t)NS_PER_S)
+
 void
 inode_change_begin(struct inode *i)
 {
@@ -30,6 +33,13 @@ inode_is_unchanged(const struct inode *i, uint64_t since_ns)
 {
 	return atomic_load(&i->changing) == 0 && !atomic_load(&i->dirty) &&
 	       atomic_load(&i->changed_ns) < since_ns;
+}
+
+bool
+inode_is_shared(const struct inode *dir)
+{
+	return now_mono_ns() - atomic_load(&dir->shared_ns) < SHARED_NS &&
+	       atomic_load(&dir->shared_ns) != 0;
 }
 
 static void
@@ -71,6 +81,20 @@ inode_is_news(struct inode *i, const struct cfs_attr *a)
 	}
 	pthread_mutex_unlock(&i->lock);
 	return news;
+}
+
+bool
+inode_is_past(struct inode *i, const struct cfs_attr *a)
+{
+	if (a->type != CFS_FILE || a->nlink > 0) {
+		return false;
+	}
+	pthread_mutex_lock(&i->lock);
+	if (i->opens == 0) {
+		atomic_store(&i->past, true);
+	}
+	pthread_mutex_unlock(&i->lock);
+	return atomic_load(&i->past);
 }
 
 int

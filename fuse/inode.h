@@ -4,7 +4,9 @@
 
 /*
  * What the mount knows of an inode: its generation, the open file, attributes that were read lately, and when this mount
- * changed it. An entry lives as long as the kernel remembers the inode, a handle is open, or a thread holds it.
+ * changed it. An entry lives as long as a handle is open or a thread holds it, and else while the kernel remembers the inode and
+ * there is room: what was not used for the longest time is dropped, and made again when the kernel names it (dropped.h). What it knew
+ * then has to be asked for anew; nothing that the kernel is to be told of is lost with it.
  *
  * Locks: the table's guards `next`, `lookups`, `refs` and the places; the inode's own guards opening and closing and what is
  * remembered, and may be held while the server is asked. The inode's comes first.
@@ -17,12 +19,16 @@
 #include <stdint.h>
 
 #include "client/cfs.h"
+#include "dropped.h"
 
 struct inode {
 	struct inode *next; /* in its bucket */
 	struct cfs_ref ref;
-	uint64_t lookups; /* the kernel's count */
+	uint64_t
+	    lookups; /* the kernel's count; at least one less than that if the entry was made again */
 	unsigned refs;    /* handles and threads */
+	bool used;        /* since the hand came by */
+	bool counted_dir; /* in n_dirs */
 	uint64_t place;   /* see place.h; 0: none */
 	struct inode *place_next;
 
@@ -55,22 +61,22 @@ struct inode {
 
 struct invals;
 
-#define INODES_FORGOTTEN 1024u
-
 struct inodes {
 	pthread_mutex_t lock;
 	struct inode **buckets, **places; /* by number, and by place */
-	size_t n_buckets, n;
-	uint64_t top; /* the inode that is the kernel's number 1 */
-	/* changed_ns of entries that were dropped, by number; what has no room counts for all in forgot_ns */
-	struct {
-		uint64_t ino, changed_ns;
-	} forgotten[INODES_FORGOTTEN];
-	uint64_t forgot_ns;
+	size_t n_buckets, n, n_dirs;
+	size_t max, max_dirs; /* from here on entries are dropped, and directories too */
+	size_t hand;          /* the bucket where that goes on */
+	uint64_t top;         /* the inode that is the kernel's number 1 */
+	struct dropped dropped;
 	atomic_uint_fast64_t linked_ns; /* when a number of links was changed last */
 };
 
-int inodes_init(struct inodes *t);
+/*
+ * At most max entries, some 400 bytes each, but for those that are held. Directories, by which watchers are found, stay while they are
+ * less than half of that. Returns 0 or CFS_ENOMEM.
+ */
+int inodes_init(struct inodes *t, size_t max);
 void inodes_fini(struct inodes *t);
 /* The top of the mount, which the kernel never looks up; its entry stays. Returns 0 or CFS_ENOMEM. */
 int inodes_set_top(struct inodes *t, struct cfs_ref top);
@@ -79,7 +85,10 @@ int inodes_set_top(struct inodes *t, struct cfs_ref top);
 uint64_t inode_id(const struct inodes *t, uint64_t ino);
 uint64_t inode_number(const struct inodes *t, uint64_t id);
 
-/* The entry for a number of the kernel's, held until inode_put(); NULL if the kernel names one that it was never given. */
+/*
+ * The entry for a number of the kernel's, made again if it was dropped, held until inode_put(); NULL if the kernel names one that it
+ * was never given, or without memory.
+ */
 struct inode *inode_get(struct inodes *t, uint64_t id);
 /* The entry for an inode, made if need be; NULL without memory. */
 struct inode *inode_obtain(struct inodes *t, struct cfs_ref ref);
@@ -111,9 +120,12 @@ void inodes_note_links(struct inodes *t);
 
 /*
  * Others changed the inode's attributes or content (changed), or names in it: what was asked before is old. The entry,
- * held until inode_put(), or NULL if neither the kernel nor a handle knows it. Takes no inode's lock.
+ * held until inode_put(), or NULL if neither the kernel nor a handle knows it; made again if the kernel may. Takes no inode's lock.
  */
 struct inode *inodes_note_foreign(struct inodes *t, uint64_t ino, bool changed);
+
+/* Whether others have changed names of this directory lately, so that the kernel is to ask for each. */
+bool inode_is_shared(const struct inode *dir);
 
 /* Remembers attributes; an open file without own writes learns from them that somebody else changed it. */
 void inode_note(struct inode *i, const struct cfs_attr *a, uint64_t asked_ns);
@@ -123,6 +135,12 @@ void inode_note(struct inode *i, const struct cfs_attr *a, uint64_t asked_ns);
  * older; ours is forgotten then.
  */
 bool inode_is_news(struct inode *i, const struct cfs_attr *a);
+
+/*
+ * Whether it is an old version: found in .versions, or without a name and not open, as it is when its entry was dropped since. It stays one
+ * while it has no other name.
+ */
+bool inode_is_past(struct inode *i, const struct cfs_attr *a);
 
 /* Opens or shares the file; each success is followed by inode_close(). With i->lock not held. */
 int inode_open(struct cfs *c, struct inode *i, const struct cfs_attr *a, bool writable,

@@ -6,17 +6,21 @@
 #include "inode.h"
 #include "place.h"
 
-/* The table of all inodes, by number. */
+/* The table of inodes, by number. */
 
 #define FIRST_BUCKETS 1024u
 
+/* Buckets that the hand passes at most when an entry is made: more than what two rounds take for each entry that goes. */
+#define HAND_STEPS 16u
+
 int
-inodes_init(struct inodes *t)
+inodes_init(struct inodes *t, size_t max)
 {
-	*t = (struct inodes){.n_buckets = FIRST_BUCKETS};
+	*t = (struct inodes){.n_buckets = FIRST_BUCKETS, .max = max, .max_dirs = max / 2};
 	t->buckets = calloc(t->n_buckets, sizeof(struct inode *));
 	t->places = calloc(t->n_buckets, sizeof(struct inode *));
-	if (t->buckets == NULL || t->places == NULL) {
+	if (dropped_init(&t->dropped) != 0 || t->buckets == NULL || t->places == NULL) {
+		dropped_fini(&t->dropped);
 		free(t->buckets);
 		free(t->places);
 		return CFS_ENOMEM;
@@ -46,6 +50,7 @@ inodes_fini(struct inodes *t)
 	}
 	free(t->buckets);
 	free(t->places);
+	dropped_fini(&t->dropped);
 	pthread_mutex_destroy(&t->lock);
 }
 
@@ -98,21 +103,99 @@ grow(struct inodes *t)
 	free(old);
 }
 
-/* The entry for ref, made if need be; the table is locked. */
+/* ---- made and dropped; locked */
+
+/* Takes an entry out of the table, to be freed. */
+static struct inode *
+take_out(struct inodes *t, struct inode **p)
+{
+	struct inode *i = *p;
+
+	*p = i->next;
+	t->n--;
+	t->n_dirs -= i->counted_dir;
+	place_take(t, i);
+	/* Older attributes of this inode stay wrong when nobody knows it any more. */
+	dropped_note_change(&t->dropped, i->ref.ino, atomic_load(&i->changed_ns));
+	return i;
+}
+
+/* Takes the entry out of the table if nothing holds it; the caller frees it without the lock. */
+static struct inode *
+drop_unused(struct inodes *t, struct inode **p)
+{
+	const struct inode *i = *p;
+
+	return i == NULL || i->lookups > 0 || i->refs > 0 ? NULL : take_out(t, p);
+}
+
+/*
+ * Whether nobody misses the entry until it is made again. What is open, being changed or being told of is held; the rest
+ * of what an entry knows is a matter of speed.
+ */
+static bool
+is_spare(const struct inodes *t, const struct inode *i)
+{
+	return !i->used && i->refs == 0 && !atomic_load(&i->gone) && !inode_is_shared(i) &&
+	       (!i->counted_dir || t->n_dirs > t->max_dirs);
+}
+
+/* Drops all that was not used since the hand came by last. */
+static void
+pass_bucket(struct inodes *t, size_t b)
+{
+	struct inode **p = &t->buckets[b];
+
+	while (*p != NULL) {
+		struct inode *i = *p;
+
+		if (is_spare(t, i) && dropped_add(&t->dropped, i->ref)) {
+			dropped_note_pages(&t->dropped, i->ref.ino, i->cached_version);
+			inode_free(take_out(t, p));
+		} else {
+			i->used = false;
+			p = &i->next;
+		}
+	}
+}
+
+/* For one more entry. What cannot be dropped stays, and the table is larger for as long. */
+static void
+make_room(struct inodes *t)
+{
+	for (unsigned steps = 0; t->n >= t->max && steps < HAND_STEPS; steps++) {
+		t->hand = (t->hand + 1) & (t->n_buckets - 1);
+		pass_bucket(t, t->hand);
+	}
+}
+
+/* The entry for ref, made if need be. */
 static struct inode *
 obtain(struct inodes *t, struct cfs_ref ref)
 {
-	struct inode **p = find(t, ref.ino), *i = *p;
+	struct inode **p, *i = *find(t, ref.ino);
+	struct cfs_ref was;
 
 	if (i != NULL) {
+		i->used = true;
 		return i;
 	}
 	i = calloc(1, sizeof *i);
 	if (i == NULL) {
 		return NULL;
 	}
+	make_room(t);
 	i->ref = ref;
+	if (dropped_find(&t->dropped, ref.ino, &was) && was.gen == ref.gen) {
+		/* How often it was looked up is not known any more, but the kernel will forget all of that at once. */
+		i->lookups = 1;
+		i->cached_version = dropped_pages(&t->dropped, ref.ino);
+		atomic_store(&i->opened_version, i->cached_version);
+	}
+	atomic_store(&i->changed_ns, dropped_changed_ns(&t->dropped, ref.ino));
 	pthread_mutex_init(&i->lock, NULL);
+	p = &t->buckets[bucket(t, ref.ino)];
+	i->next = *p;
 	*p = i;
 	if (++t->n > t->n_buckets) {
 		grow(t);
@@ -120,37 +203,24 @@ obtain(struct inodes *t, struct cfs_ref ref)
 	return i;
 }
 
-/* Locked. Older attributes of this inode stay wrong when nobody knows it any more. */
-static void
-note_forgotten(struct inodes *t, uint64_t ino, uint64_t changed_ns)
-{
-	size_t slot = (size_t)ino % INODES_FORGOTTEN;
-
-	if (changed_ns == 0) {
-		return;
-	}
-	if (t->forgotten[slot].ino != ino && t->forgotten[slot].changed_ns > t->forgot_ns) {
-		t->forgot_ns = t->forgotten[slot].changed_ns;
-	}
-	t->forgotten[slot].ino = ino;
-	t->forgotten[slot].changed_ns = changed_ns;
-}
-
-/* Takes the entry out of the table if nothing holds it; the caller frees it without the lock. */
+/* The entry, made again if the kernel may know it, held once more; or NULL. */
 static struct inode *
-drop_unused(struct inodes *t, struct inode **p)
+recall(struct inodes *t, uint64_t ino)
 {
-	struct inode *i = *p;
+	struct inode *i = *find(t, ino);
+	struct cfs_ref ref;
 
-	if (i == NULL || i->lookups > 0 || i->refs > 0) {
-		return NULL;
+	if (i == NULL && dropped_find(&t->dropped, ino, &ref)) {
+		i = obtain(t, ref);
 	}
-	*p = i->next;
-	t->n--;
-	place_take(t, i);
-	note_forgotten(t, i->ref.ino, atomic_load(&i->changed_ns));
+	if (i != NULL) {
+		i->used = true;
+		i->refs++;
+	}
 	return i;
 }
+
+/* ---- for others */
 
 int
 inodes_set_top(struct inodes *t, struct cfs_ref top)
@@ -177,10 +247,7 @@ inode_get(struct inodes *t, uint64_t id)
 	struct inode *i;
 
 	pthread_mutex_lock(&t->lock);
-	i = *find(t, inode_number(t, id));
-	if (i != NULL) {
-		i->refs++;
-	}
+	i = recall(t, inode_number(t, id));
 	pthread_mutex_unlock(&t->lock);
 	return i;
 }
@@ -277,7 +344,10 @@ inode_ref(struct inodes *t, uint64_t id)
 	pthread_mutex_lock(&t->lock);
 	i = *find(t, ref.ino);
 	if (i != NULL) {
+		i->used = true;
 		ref = i->ref;
+	} else {
+		dropped_find(&t->dropped, ref.ino, &ref);
 	}
 	pthread_mutex_unlock(&t->lock);
 	return ref;
@@ -294,6 +364,10 @@ inode_remember(struct inodes *t, const struct cfs_attr *a, uint64_t dir, uint64_
 	if (i != NULL) {
 		i->lookups++;
 		i->refs++;
+		if (a->type == CFS_DIR && !i->counted_dir) {
+			i->counted_dir = true;
+			t->n_dirs++;
+		}
 		if (place != 0) {
 			place_put(t, i, place);
 		}
@@ -332,7 +406,6 @@ inode_forget(struct inodes *t, uint64_t id, uint64_t n)
 bool
 inodes_unchanged(struct inodes *t, const struct cfs_attr *a, uint64_t since_ns)
 {
-	size_t slot = (size_t)a->ref.ino % INODES_FORGOTTEN;
 	const struct inode *i;
 	bool unchanged;
 
@@ -341,9 +414,8 @@ inodes_unchanged(struct inodes *t, const struct cfs_attr *a, uint64_t since_ns)
 	}
 	pthread_mutex_lock(&t->lock);
 	i = *find(t, a->ref.ino);
-	unchanged =
-	    (i == NULL || inode_is_unchanged(i, since_ns)) && t->forgot_ns < since_ns &&
-	    (t->forgotten[slot].ino != a->ref.ino || t->forgotten[slot].changed_ns < since_ns);
+	unchanged = (i == NULL || inode_is_unchanged(i, since_ns)) &&
+		    dropped_changed_ns(&t->dropped, a->ref.ino) < since_ns;
 	pthread_mutex_unlock(&t->lock);
 	return unchanged;
 }
@@ -373,14 +445,11 @@ inodes_note_foreign(struct inodes *t, uint64_t ino, bool changed)
 	struct inode *i;
 
 	pthread_mutex_lock(&t->lock);
-	i = *find(t, ino);
-	if (i != NULL) {
-		i->refs++;
-	}
+	i = recall(t, ino);
 	if (changed && i != NULL) {
 		atomic_store(&i->changed_ns, now_mono_ns());
 	} else if (changed) {
-		note_forgotten(t, ino, now_mono_ns());
+		dropped_note_change(&t->dropped, ino, now_mono_ns());
 	}
 	pthread_mutex_unlock(&t->lock);
 	return i;

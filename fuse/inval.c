@@ -13,10 +13,8 @@
 #define THREADS 8u
 #define IDLE_MS 2000u
 
-/* So long after a change of its names by others a directory's names are not left to the kernel. */
-#define SHARED_NS (2 * (uint64_t)NS_PER_S)
 /* No promise, so nothing that the kernel was told, outlives this. */
-#define TRUST_NS  (10 * (uint64_t)NS_PER_S)
+#define TRUST_NS (10 * (uint64_t)NS_PER_S)
 
 struct inval {
 	struct work_job job; /* first */
@@ -154,20 +152,13 @@ run(struct work_job *job)
 	pthread_mutex_unlock(&v->lock);
 }
 
-bool
-inval_is_shared(const struct inode *dir)
-{
-	return now_mono_ns() - atomic_load(&dir->shared_ns) < SHARED_NS &&
-	       atomic_load(&dir->shared_ns) != 0;
-}
-
 /* The directory's names are others' business too; returns since when that goes on. */
 static uint64_t
 note_shared(struct inode *dir)
 {
 	uint64_t now = now_mono_ns();
 
-	if (!inval_is_shared(dir)) {
+	if (!inode_is_shared(dir)) {
 		atomic_store(&dir->shared_from_ns, now);
 	}
 	atomic_store(&dir->shared_ns, now);

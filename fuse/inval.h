@@ -11,7 +11,7 @@
  * other until their promises end. So an own change that begins answers for what is still to be forgotten
  * (inval_own_change()), and what is forgotten while one is under way is answered at once; the kernel forgets it when
  * that change is done, which is next. A directory that others change is then answered for name by name
- * (inval_is_shared()), so that the kernel has nothing of it to forget the next time.
+ * (inode_is_shared()), so that the kernel has nothing of it to forget the next time.
  */
 
 #include <pthread.h>
@@ -47,7 +47,5 @@ bool inval_hook(void *arg, const struct cfs_invalid *what);
 
 /* An own change of the inode is under way from now on. */
 void inval_own_change(struct inode *i);
-/* Whether others have changed names of this directory lately, so that the kernel is to ask for each. */
-bool inval_is_shared(const struct inode *dir);
 
 #endif

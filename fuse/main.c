@@ -414,7 +414,7 @@ run(struct options *o, int parent_fd)
 	    .stored_ids = o->stored_ids,
 	};
 	double fresh = o->attr_timeout < o->entry_timeout ? o->attr_timeout : o->entry_timeout;
-	int rc = inodes_init(&m.inodes);
+	int rc = inodes_init(&m.inodes, (size_t)o->max_inodes);
 
 	recovery_init(&m.recovery);
 	recovery_remind();

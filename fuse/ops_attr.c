@@ -122,7 +122,7 @@ op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 	(void)fi;
 	if (rc == 0) {
-		if (atomic_load(&i->past) && a.nlink == 0) {
+		if (inode_is_past(i, &a)) {
 			a.mode &= ~UINT32_C(0222);
 		}
 		reply_attr(req, &a, asked_ns);

@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "handle.h"
 #include "mount.h"
+#include "place.h"
 
 /* Open files. All handles of an inode share one cfs_file, so that each sees what the others wrote. */
 
@@ -74,12 +75,16 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct inode *i = inode_get(&m->inodes, ino);
 	struct cfs_attr a;
 	uint64_t asked_ns;
-	bool attached = false;
+	bool attached = false, past = false;
 	int rc = i != NULL ? inode_look(m, i, true, &a, &asked_ns) : CFS_ESTALE;
 
 	if (rc == 0) {
+		past = inode_is_past(i, &a);
 		rc = attach(m, i, &a, fi);
 		attached = rc == 0;
+	}
+	if (rc == 0 && !past && !place_is_known(&m->inodes, i)) {
+		holder_hold(m, i);
 	}
 	if (rc == 0 && (fi->flags & O_TRUNC) != 0) {
 		fi->keep_cache = 0;

@@ -30,9 +30,8 @@ static const char *const ignored[] = {"_netdev",  "noauto",   "auto",      "user
 
 /* Options of -o with a value. */
 static const char *const valued[] = {
-    "subdir",  "profile", "attr_timeout", "entry_timeout", "negative_timeout",
-    "timeout", "ids",     "local_lock",   "uid",           "gid",
-    "umask",   NULL,
+    "subdir",     "profile", "attr_timeout", "entry_timeout", "negative_timeout", "timeout", "ids",
+    "local_lock", "uid",     "gid",          "umask",         "max_inodes",       NULL,
 };
 
 /* What those who come from sshfs may have in fstab: taken, with a word on what stands in its place; or refused with it. */
@@ -181,6 +180,8 @@ set_value(struct options *o, const char *key, const char *value, struct cfs_err 
 		return number(key, value, &o->uid, err);
 	} else if (strcmp(key, "gid") == 0) {
 		return number(key, value, &o->gid, err);
+	} else if (strcmp(key, "max_inodes") == 0) {
+		return number(key, value, &o->max_inodes, err);
 	} else if (strcmp(key, "local_lock") == 0) {
 		bool all = strcmp(value, "all") == 0;
 
@@ -453,6 +454,7 @@ options_parse(struct options *o, int argc, char **argv, struct cfs_err *err)
 	    .entry_timeout = 86400,
 	    .negative_timeout = 86400,
 	    .timeout_ms = 30000,
+	    .max_inodes = 16384,
 	    .uid = -1,
 	    .gid = -1,
 	    .passed = BUF_INIT,

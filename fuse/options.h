@@ -21,6 +21,7 @@ struct options {
 	const char *subdir;
 	double attr_timeout, entry_timeout, negative_timeout; /* seconds */
 	int64_t timeout_ms;
+	int64_t max_inodes; /* that are remembered without need */
 	bool read_only, stored_ids, local_bytes, local_whole, non_empty;
 	unsigned umask;    /* bits that modes are shown without, with ids=mine */
 	int64_t uid, gid;  /* whose the files appear to be; -1: the caller's */

@@ -128,6 +128,17 @@ place_known(struct inodes *t, uint64_t ino)
 	return known ? i : NULL;
 }
 
+bool
+place_is_known(struct inodes *t, const struct inode *i)
+{
+	bool known;
+
+	pthread_mutex_lock(&t->lock);
+	known = i->place != 0;
+	pthread_mutex_unlock(&t->lock);
+	return known;
+}
+
 void
 place_move(struct inodes *t, struct inode *i, uint64_t place)
 {

@@ -31,6 +31,9 @@ struct inode *place_find(struct inodes *t, uint64_t place, enum place_which whic
 /* The inode of that number if the kernel knows it, held until inode_put(). */
 struct inode *place_known(struct inodes *t, uint64_t ino);
 
+/* Whether it is known where the inode is. */
+bool place_is_known(struct inodes *t, const struct inode *i);
+
 /* It is there now; 0: nowhere any more. */
 void place_move(struct inodes *t, struct inode *i, uint64_t place);
 

@@ -235,6 +235,27 @@ move(struct replay *r, const struct spot *from, const struct spot *to,
 
 /* ---- news */
 
+/* What the kernel knows of that number (0: none), held. If its entry was dropped, what it is has to be asked. */
+static struct inode *
+find_known(struct replay *r, uint64_t ino)
+{
+	struct inode *i = ino != 0 ? place_known(&r->m->inodes, ino) : NULL;
+	struct cfs_attr a;
+	uint64_t asked_ns;
+	bool bare = false;
+
+	if (i != NULL) {
+		pthread_mutex_lock(&i->lock);
+		bare = i->attr_ns == 0;
+		pthread_mutex_unlock(&i->lock);
+	}
+	if (bare && inode_look(r->m, i, false, &a, &asked_ns) != 0) {
+		inode_put(&r->m->inodes, i);
+		i = NULL;
+	}
+	return i;
+}
+
 /*
  * The same change's invalidation may come after its event: what is told from here on, and what watchers look at then, must be
  * new. i (NULL: the kernel does not know it) is what was changed.
@@ -323,7 +344,7 @@ static void
 replay_file(struct replay *r, const struct news *n)
 {
 	struct inodes *t = &r->m->inodes;
-	struct inode *i = n->ino != 0 ? place_known(t, n->ino) : NULL;
+	struct inode *i = find_known(r, n->ino);
 	struct spot s;
 
 	if (spot_find(r, n->path, &s)) {
@@ -398,7 +419,7 @@ static void
 replay_rename(struct replay *r, const struct news *n)
 {
 	struct inodes *t = &r->m->inodes;
-	struct inode *i = n->ino != 0 ? place_known(t, n->ino) : NULL;
+	struct inode *i = find_known(r, n->ino);
 	struct spot from, to;
 	bool known_from = spot_find(r, n->path, &from), known_to = spot_find(r, n->target, &to);
 

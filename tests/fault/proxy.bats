@@ -109,7 +109,7 @@ stats_become() { # REGEX: within 5 s
 	local client=$!
 	stats_become '^accepted 1 open 1 '
 	kill -0 "$client"
-	[[ $(proxy_tell stats) == *'up 0 down 0' ]]
+	[[ $(proxy_tell stats) == *'up 0 down 0 held 0' ]]
 	proxy_tell heal
 	wait "$client"
 	cmp "$dir/source" "$dir/back"

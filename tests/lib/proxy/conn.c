@@ -118,6 +118,17 @@ link_due_ns(struct proxy *p, enum dir d, size_t n, int64_t now)
 	return p->link_free_ns[d] + p->delay_ns;
 }
 
+/* Bytes came: a client that speaks after the server begins a turn, and in the last one what was to be held is. */
+static void
+note_speaker(struct conn *c, enum dir d)
+{
+	if (d == UP && c->speaker == DOWN && c->turns_left > 0)
+		c->turns_left--;
+	c->speaker = d;
+	if (c->turns_left == 0)
+		c->flow[d].held = c->flow[d].to_hold;
+}
+
 /* Takes one piece from the sender; false when there is nothing more to take now. */
 static bool
 flow_read(struct proxy *p, struct conn *c, enum dir d, int64_t now)
@@ -133,6 +144,7 @@ flow_read(struct proxy *p, struct conn *c, enum dir d, int64_t now)
 	ssize_t n = recv(c->side[d].fd, at, room < most ? room : most, 0);
 	if (n > 0) {
 		delayline_store(&f->line, (size_t)n, link_due_ns(p, d, (size_t)n, now));
+		note_speaker(c, d);
 		return true;
 	}
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -150,7 +162,7 @@ flow_write(struct proxy *p, struct conn *c, enum dir d, int64_t now)
 	struct flow *f = &c->flow[d];
 	const unsigned char *at = NULL;
 	size_t due;
-	while (f->passed < f->cut_at && (due = delayline_due(&f->line, now, &at)) > 0) {
+	while (!f->held && f->passed < f->cut_at && (due = delayline_due(&f->line, now, &at)) > 0) {
 		if (due > f->cut_at - f->passed)
 			due = (size_t)(f->cut_at - f->passed);
 		ssize_t n = send(c->side[!d].fd, at, due, MSG_NOSIGNAL);
@@ -175,7 +187,7 @@ static void
 flow_finish(struct conn *c, enum dir d, int64_t now)
 {
 	struct flow *f = &c->flow[d];
-	if (!f->ended || f->shut || !delayline_empty(&f->line) || now < f->end_ns)
+	if (!f->ended || f->shut || (!f->held && !delayline_empty(&f->line)) || now < f->end_ns)
 		return;
 	f->shut = true;
 	if (f->aborted || c->flow[!d].shut)
@@ -196,7 +208,8 @@ conn_watch(struct proxy *p, struct conn *c, int64_t now)
 		else if (c->open && !c->flow[s].ended &&
 			 delayline_room(&c->flow[s].line, &room) > 0)
 			want = EPOLLIN;
-		if (c->connected && delayline_due(&c->flow[!s].line, now, &due) > 0)
+		if (c->connected && !c->flow[!s].held &&
+		    delayline_due(&c->flow[!s].line, now, &due) > 0)
 			want |= EPOLLOUT;
 		arm(p, &c->side[s], want);
 	}
@@ -241,8 +254,8 @@ conn_next_ns(const struct conn *c)
 		return c->dial_ns;
 	for (int d = 0; d < 2 && c->connected; d++) {
 		const struct flow *f = &c->flow[d];
-		int64_t t = delayline_next_ns(&f->line);
-		if (f->ended && !f->shut && delayline_empty(&f->line))
+		int64_t t = f->held ? INT64_MAX : delayline_next_ns(&f->line);
+		if (f->ended && !f->shut && (f->held || delayline_empty(&f->line)))
 			t = f->end_ns;
 		next = t < next ? t : next;
 	}

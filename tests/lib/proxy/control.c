@@ -24,17 +24,51 @@ half_close(struct proxy *p, enum dir d)
 	}
 }
 
+/* What is open and goes that way, from the client's turn TURN on (0: the next); the end of it still passes. */
+static void
+hold(struct proxy *p, enum dir d, unsigned turn)
+{
+	for (struct conn *c = p->conns; c != NULL; c = c->next) {
+		c->flow[d].to_hold = true;
+		c->turns_left = turn + 1;
+		c->speaker = DOWN;
+	}
+}
+
+static void
+let_go(struct proxy *p)
+{
+	for (struct conn *c = p->conns; c != NULL; c = c->next) {
+		for (enum dir d = UP; d <= DOWN; d++)
+			c->flow[d].to_hold = c->flow[d].held = false;
+	}
+}
+
+/* Bytes that are held back. */
+static unsigned long long
+held_bytes(const struct proxy *p)
+{
+	unsigned long long n = 0;
+	for (const struct conn *c = p->conns; c != NULL; c = c->next) {
+		for (enum dir d = UP; d <= DOWN; d++)
+			n += c->flow[d].held ? c->flow[d].line.tail - c->flow[d].line.head : 0;
+	}
+	return n;
+}
+
 static void
 heal(struct proxy *p)
 {
 	p->dropping = p->refusing = false;
+	let_go(p);
 	cut_after(p, UP, UINT64_MAX);
 	cut_after(p, DOWN, UINT64_MAX);
 }
 
 const char control_help[] =
     "commands: drop (nothing passes, nothing ends), refuse (new connections are reset),\n"
-    "  heal (undo these and cut-*), cut (reset every connection), close (end every one in order),\n"
+    "  hold up|down N (nothing passes that way from the client's Nth turn on, 0 the next, where a\n"
+    "  connection is open now), heal (undo these and cut-*), cut (reset every connection), close (end every one in order),\n"
     "  half up|down (end one direction), cut-up N, cut-down N (reset after N more bytes),\n"
     "  cuts N (so many connections, then none), delay MS, rate MBIT, stats, quit\n";
 
@@ -45,6 +79,7 @@ command_run(struct proxy *p, char *line, char *answer, size_t size)
 	char *rest = line;
 	const char *verb = strsep(&rest, " \n");
 	const char *arg = rest != NULL ? strsep(&rest, " \n") : NULL;
+	const char *more = rest != NULL ? strsep(&rest, " \n") : NULL;
 	if (arg == NULL)
 		arg = "";
 	snprintf(answer, size, "ok\n");
@@ -59,6 +94,9 @@ command_run(struct proxy *p, char *line, char *answer, size_t size)
 			conn_close(c, verb[1] == 'u');
 	else if (strcmp(verb, "half") == 0)
 		half_close(p, strcmp(arg, "down") == 0 ? DOWN : UP);
+	else if (strcmp(verb, "hold") == 0)
+		hold(p, strcmp(arg, "down") == 0 ? DOWN : UP,
+		     more != NULL ? (unsigned)strtoul(more, NULL, 10) : 0);
 	else if (strcmp(verb, "cut-up") == 0)
 		cut_after(p, UP, strtoull(arg, NULL, 10));
 	else if (strcmp(verb, "cut-down") == 0)
@@ -70,9 +108,10 @@ command_run(struct proxy *p, char *line, char *answer, size_t size)
 	else if (strcmp(verb, "rate") == 0)
 		p->ns_per_byte = strtod(arg, NULL) > 0 ? 8000.0 / strtod(arg, NULL) : 0;
 	else if (strcmp(verb, "stats") == 0)
-		snprintf(answer, size, "accepted %llu open %u up %llu down %llu\n",
+		snprintf(answer, size, "accepted %llu open %u up %llu down %llu held %llu\n",
 			 (unsigned long long)p->accepted, p->conn_count,
-			 (unsigned long long)p->bytes[UP], (unsigned long long)p->bytes[DOWN]);
+			 (unsigned long long)p->bytes[UP], (unsigned long long)p->bytes[DOWN],
+			 held_bytes(p));
 	else if (strcmp(verb, "quit") == 0)
 		p->stop = true;
 	else

@@ -29,6 +29,8 @@ struct flow { /* one direction of a connection */
 	bool ended;      /* the sender has said all */
 	bool aborted;    /* ... by a reset */
 	bool shut;       /* the receiver has been told */
+	bool to_hold;    /* to be held back from a turn on */
+	bool held;       /* it is: what came stays here, and the end alone is passed on */
 };
 
 struct conn {
@@ -37,6 +39,8 @@ struct conn {
 	int64_t open_ns; /* from then on the client is read: its handshake is over */
 	int64_t dial_ns; /* then the server is called */
 	bool open, dialled, connected, dead;
+	enum dir speaker;    /* whose bytes came last */
+	unsigned turns_left; /* times that the client speaks after the server before it is held */
 	struct conn *next;
 };
 

@@ -101,7 +101,10 @@ background_main(void *arg)
 
 	pthread_mutex_lock(&c->lock);
 	while (!c->closing) {
-		if (should_lead(c)) {
+		if (c->dial_wanted) {
+			c->dial_wanted = false;
+			conn_dial(c);
+		} else if (should_lead(c)) {
 			lead(c);
 		} else if (should_listen(c) && !heartbeat_is_due(c)) {
 			/* Each call takes the lead and gives it back: between two of them it is not worth taking. */
@@ -146,6 +149,23 @@ background_nudge(struct cfs *c)
 		start_thread(c);
 	else if (c->thread_asleep && (should_lead(c) || (should_listen(c) && !c->thread_waits)))
 		pthread_cond_signal(&c->thread_cond);
+}
+
+bool
+background_dials(struct cfs *c)
+{
+	if (c->closing)
+		return false;
+	if (!c->thread_runs)
+		start_thread(c);
+	if (!c->thread_runs)
+		return false;
+	/* From now on: nobody else is to begin. */
+	c->dialling = c->dial_wanted = true;
+	pthread_cond_signal(&c->thread_cond);
+	/* It may still be in the poll of a lead that was taken from it. */
+	conn_kick(c);
+	return true;
 }
 
 void

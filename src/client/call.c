@@ -309,7 +309,7 @@ await_locked(struct call *k, struct cfs_err *err)
 	struct waiter w;
 
 	waiter_init(&w, k->c, call_is_done, k, -1);
-	w.eager = true;
+	w.eager = w.breakable = true;
 	k->waiter = &w;
 	int rc = conn_wait(k->c, &w, err);
 	k->waiter = NULL;

@@ -15,6 +15,7 @@
  * Names and paths are bytes, NUL-terminated (no name holds a NUL).
  */
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -127,6 +128,11 @@ void cfs_close(struct cfs *c);
  * given up, without half a file under a final name on either side.
  */
 void cfs_interrupt(struct cfs *c);
+/*
+ * The same for the call that this thread waits in now, if any, and if nothing is lost by that: a change that was sent is made all
+ * the same, once, and what was written stays to be sent. Whoever asked must want no answer any more. Not async-signal-safe.
+ */
+void cfs_interrupt_thread(struct cfs *c, pthread_t who);
 
 struct cfs_identity {
 	uint64_t user_id;

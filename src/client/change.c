@@ -273,6 +273,7 @@ cfs_sync(struct cfs *c, struct cfs_err *err)
 	int rc;
 
 	waiter_init(&w, c, all_answered, c, -1);
+	w.breakable = true;
 	pthread_mutex_lock(&c->lock);
 	c->changes.watchers++;
 	rc = conn_wait(c, &w, err);

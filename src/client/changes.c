@@ -81,6 +81,7 @@ wait_for_inos(struct cfs *c, struct cfs_err *err)
 	struct waiter w;
 
 	waiter_init(&w, c, have_ino_or_failed, c, -1);
+	w.breakable = true;
 	refill(c);
 	c->changes.watchers++;
 	int rc = conn_wait(c, &w, err);

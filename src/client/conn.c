@@ -93,6 +93,7 @@ waiter_join(struct cfs *c, struct waiter *w)
 	pthread_cond_init(&w->cond, NULL);
 	w->next = c->waiters;
 	w->prev = &c->waiters;
+	w->thread = pthread_self();
 	if (w->next != NULL)
 		w->next->prev = &w->next;
 	c->waiters = w;
@@ -228,16 +229,11 @@ conn_lead(struct cfs *c, struct waiter *self)
 		wake_polled(c, &p);
 }
 
-/* While another thread leads; one that dials may be away from the poll for a while, so an interruption is looked for. */
-static void
-follow(struct cfs *c, struct waiter *w)
+void
+conn_await_dial(struct cfs *c, struct waiter *w)
 {
 	struct timespec until;
 
-	if (!c->dialling) {
-		pthread_cond_wait(&w->cond, &c->lock);
-		return;
-	}
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_nsec += 50 * NS_PER_MS;
 	if (until.tv_nsec >= NS_PER_S) {
@@ -245,6 +241,17 @@ follow(struct cfs *c, struct waiter *w)
 		until.tv_sec++;
 	}
 	pthread_cond_timedwait(&w->cond, &c->lock, &until);
+	conn_expire(c);
+}
+
+/* While another thread leads; during a dial nobody is in the poll that an interruption ends, so it is looked for. */
+static void
+follow(struct cfs *c, struct waiter *w)
+{
+	if (c->dialling)
+		conn_await_dial(c, w);
+	else
+		pthread_cond_wait(&w->cond, &c->lock);
 }
 
 static bool
@@ -275,7 +282,7 @@ conn_wait(struct cfs *c, struct waiter *w, struct cfs_err *err)
 	if (w->fd >= 0 && c->leader != NULL)
 		conn_kick(c);
 	while (!w->ready(w->arg)) {
-		if (c->closing || atomic_load(&c->interrupts) != w->interrupts) {
+		if (c->closing || w->broken || atomic_load(&c->interrupts) != w->interrupts) {
 			rc = err_code(err, CFS_ECANCELED);
 			break;
 		}
@@ -292,4 +299,19 @@ conn_wait(struct cfs *c, struct waiter *w, struct cfs_err *err)
 	}
 	waiter_leave(c, w);
 	return rc;
+}
+
+void
+cfs_interrupt_thread(struct cfs *c, pthread_t who)
+{
+	pthread_mutex_lock(&c->lock);
+	for (struct waiter *w = c->waiters; w != NULL; w = w->next) {
+		if (!w->breakable || !pthread_equal(w->thread, who))
+			continue;
+		w->broken = true;
+		waiter_wake(w);
+		if (c->leader == w)
+			conn_kick(c);
+	}
+	pthread_mutex_unlock(&c->lock);
 }

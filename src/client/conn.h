@@ -35,7 +35,7 @@ struct call;
 #define CONN_WAIT_FDS     8u
 #define CONN_RECONNECT_MS 3000u
 
-/* A thread that waits, on its own stack. Set ready, arg and fd; the rest is conn.c's. */
+/* A thread that waits, on its own stack. Set ready, arg and fd, and what it may suffer; the rest is conn.c's. */
 struct waiter {
 	bool (*ready)(void *arg); /* asked locked */
 	void *arg;
@@ -44,6 +44,9 @@ struct waiter {
 	    eager; /* goes on at its first news; else all answers that are there are handled first */
 	bool
 	    patient; /* waits for what nobody is in a hurry for: whoever comes takes the lead from it */
+	bool breakable; /* cfs_interrupt_thread() ends it */
+	bool broken;    /* it did */
+	pthread_t thread;
 	unsigned interrupts; /* c->interrupts from which on an interruption counts */
 	unsigned given_up;   /* c->given_up when the wait began */
 	pthread_cond_t cond;
@@ -75,16 +78,20 @@ struct cfs {
 	char *profile_name;
 	struct sign_in sign_in; /* for the next lines; its strings are the members above */
 	struct link link;
-	bool pinging;        /* a heartbeat is under way */
-	uint64_t ping_ns;    /* when the last one was sent */
-	uint64_t expire_ns;  /* conn_expire() has nothing to do before */
-	bool dialling;       /* a leader is at it, without the lock */
-	uint64_t down_ns;    /* since when it is down */
-	uint64_t retry_ns;   /* not to be dialled before */
-	unsigned dial_count; /* attempts since then */
-	bool dismissed;      /* the server wants it to stay down; lost says why */
-	struct cfs_err lost; /* why it is down */
-	unsigned given_up;   /* how often all that waited was told that it stays down */
+	bool pinging;          /* a heartbeat is under way */
+	uint64_t ping_ns;      /* when the last one was sent */
+	uint64_t expire_ns;    /* conn_expire() has nothing to do before */
+	bool dialling;         /* somebody is at it, without the lock */
+	bool dial_wanted;      /* the background thread is to begin that */
+	uint64_t down_ns;      /* since when it is down */
+	uint64_t retry_ns;     /* not to be dialled before */
+	unsigned dial_count;   /* attempts since then */
+	uint64_t line_ns;      /* when the last line was signed in */
+	unsigned line_answers; /* that came on it */
+	unsigned brief_lines;  /* one after the other that ended as soon as they were there */
+	bool dismissed;        /* the server wants it to stay down; lost says why */
+	struct cfs_err lost;   /* why it is down */
+	unsigned given_up;     /* how often all that waited was told that it stays down */
 	struct cfs_err given_up_why;
 	uint64_t rx_ns;        /* last byte received */
 	uint64_t rx_useful_ns; /* last byte that was no heartbeat's */
@@ -146,7 +153,8 @@ void conn_fini(struct cfs *c);
 void waiter_init(struct waiter *w, struct cfs *c, bool (*ready)(void *arg), void *arg, int fd);
 /*
  * Locked. Waits until w->ready(), working the connection meanwhile if nobody else does. Returns 0, or CFS_ECANCELED
- * after cfs_interrupt() or cfs_close(). Calls end by themselves when they time out or the line is lost, so waiting for calls
+ * after cfs_interrupt(), cfs_interrupt_thread() or cfs_close(). Calls end by themselves when they time out or the line is lost, so
+ * waiting for calls
  * ends; changes that are kept to be repeated do not, so whoever still waits when the line was given up gets that error (but
  * not the patient).
  */
@@ -186,8 +194,15 @@ void conn_lost(struct cfs *c, const struct cfs_err *why);
 void conn_goodbye(struct cfs *c, const struct m_goodbye_push *bye);
 /* Locked. Whether the line is down and must not be made anew. */
 bool conn_stays_down(const struct cfs *c);
-/* Locked; unlocks while dialling. Makes the line anew and sends again what was not answered; fails calls when it is time to. */
+/*
+ * Locked, by the thread that leads; unlocks while it waits. One step towards a line: has it made anew, or waits for that or for
+ * the time to try again; fails calls when it is time to.
+ */
 void conn_redial(struct cfs *c);
+/* Locked; unlocks while dialling. Makes the line anew and sends again what was not answered. */
+void conn_dial(struct cfs *c);
+/* Locked. Waits a little for the dialling of another thread, of whose end w is told, and ends calls whose time is over. */
+void conn_await_dial(struct cfs *c, struct waiter *w);
 /* Locked. Ends every call that waits, with this error. */
 void conn_fail_all(struct cfs *c, const struct cfs_err *why);
 /* Locked. Ends calls whose time is over; a line that is silent for too long is lost. Says when to come again, in ms. */
@@ -195,6 +210,11 @@ int conn_expire(struct cfs *c);
 
 /* Locked. Starts or wakes the background thread if requests are under way and nobody waits. */
 void background_nudge(struct cfs *c);
+/*
+ * Locked. Has the background thread dial, for whoever waits must be able to stop waiting, and dialling takes its time. False: there
+ * is no such thread.
+ */
+bool background_dials(struct cfs *c);
 /* Not locked. Ends the thread. */
 void background_stop(struct cfs *c);
 

@@ -387,6 +387,7 @@ rx_complete(struct cfs *c, const struct frame *f)
 
 	if (k == NULL || f->op != k->op->number)
 		return;
+	c->line_answers++;
 	if (f->flags != 0) {
 		rx_error(k, f);
 		return;
@@ -439,6 +440,7 @@ rx_bulk_end(struct cfs *c, const struct frame *f)
 		k = *table_slot(c, f->number);
 	if (k == NULL)
 		return;
+	c->line_answers++;
 	if (k->op->number == OP_LOOKUP && call_result(k, &rep, NULL) == 0)
 		trust_answered(c, k, &rep);
 	call_answer(k, 0, NULL);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/rand.h"
 #include "base/time.h"
 #include "client/call.h"
 #include "client/conn.h"
@@ -14,8 +15,45 @@
 /* Lines that may be lost under one request before it is given up. */
 #define LINES_LOST_MAX 8u
 
+/*
+ * A line that ends sooner, and before it answered much, is brief; the pause before the next grows with how many were, one
+ * after the other.
+ */
+#define BRIEF_NS        NS_PER_S
+#define BRIEF_ANSWERS   4u
+#define BRIEF_FREE      2u /* so many are made up for at once */
+#define BRIEF_MS        50u
+#define BRIEF_DOUBLINGS 5u
+#define BRIEF_MS_MAX    2000u
+
+/* The least that a dial may take. */
+#define DIAL_MS_MIN 1000u
+
 /* How often whoever waits on a line that stays down looks up; he is woken, too. */
 #define STAYS_DOWN_NS (250 * (uint64_t)NS_PER_MS)
+
+/* Each client's own, or a server that ends them all would have all of them back at one moment. */
+static uint64_t
+with_jitter_ns(uint64_t ms)
+{
+	uint64_t ns = ms * (uint64_t)NS_PER_MS;
+
+	return ns / 4 * 3 + rand_u64() % (ns / 4 + 1);
+}
+
+/* The pause before a line is made anew that was lost now: none, but where one after the other was brief. */
+static uint64_t
+brief_pause_ns(struct cfs *c, uint64_t now)
+{
+	bool brief = now - c->line_ns < BRIEF_NS && c->line_answers < BRIEF_ANSWERS;
+	unsigned over;
+
+	c->brief_lines = brief ? c->brief_lines + 1 : 0;
+	if (c->brief_lines <= BRIEF_FREE)
+		return 0;
+	over = c->brief_lines - BRIEF_FREE - 1;
+	return with_jitter_ns(over > BRIEF_DOUBLINGS ? BRIEF_MS_MAX : BRIEF_MS << over);
+}
 
 void
 conn_lost(struct cfs *c, const struct cfs_err *why)
@@ -28,7 +66,7 @@ conn_lost(struct cfs *c, const struct cfs_err *why)
 	if (!c->dismissed)
 		c->lost = *why;
 	c->down_ns = now_mono_ns();
-	c->retry_ns = c->down_ns;
+	c->retry_ns = c->down_ns + brief_pause_ns(c, c->down_ns);
 	c->dial_count = 0;
 	c->rx_call = NULL;
 	c->tx_now_bytes = 0;
@@ -122,16 +160,34 @@ is_final(int code)
 	return code != CFS_ENET && code != CFS_ETIMEDOUT && code != CFS_EBUSY;
 }
 
+static uint64_t
+patience_ns(const struct cfs *c)
+{
+	return (uint64_t)c->options.reconnect_ms * (uint64_t)NS_PER_MS;
+}
+
+/*
+ * Locked. One attempt takes no longer than what is left of all of them, or whoever waits would outlive his time by far; but long
+ * enough for a line that is there.
+ */
+static uint64_t
+dial_deadline(const struct cfs *c)
+{
+	uint64_t now = now_mono_ns();
+	uint64_t end = c->down_ns + patience_ns(c);
+	uint64_t left_ms = end > now ? (end - now) / (uint64_t)NS_PER_MS : 0;
+
+	return deadline_from_ms(
+	    (int64_t)min_u64(c->options.timeout_ms, max_u64(left_ms, DIAL_MS_MIN)));
+}
+
 /* Not locked. A new line, signed in, and the stream attached to it if attach is not NULL. */
 static int
-make_line(struct cfs *c, const struct m_stream_attach_req *attach,
+make_line(struct cfs *c, uint64_t deadline, const struct m_stream_attach_req *attach,
 	  struct m_stream_attach_rep *attached, struct link *out, struct cfs_err *err)
 {
 	struct link_terms terms;
 	struct cfs_identity who = c->who;
-	/* One attempt is no longer than all of them may be, or the calls that wait would outlive their time by far. */
-	uint64_t limit = min_u64(c->options.timeout_ms, max_u64(c->options.reconnect_ms, 1000));
-	uint64_t deadline = deadline_from_ms((int64_t)limit);
 	int rc = link_open(c->dialer, deadline, out, err);
 
 	if (rc == 0)
@@ -143,15 +199,17 @@ make_line(struct cfs *c, const struct m_stream_attach_req *attach,
 	return rc;
 }
 
-/* Locked. Waits for the next attempt's time, or a kick. */
+/* Locked. Waits for the next attempt's time, a kick, or a call's end of time. */
 static void
 wait_for_retry(struct cfs *c, uint64_t now)
 {
 	struct pollfd p = {.fd = c->wake_fd, .events = POLLIN};
-	int ms = (int)((c->retry_ns - now) / (uint64_t)NS_PER_MS) + 1;
+	uint64_t ms = (c->retry_ns - now) / (uint64_t)NS_PER_MS + 1;
+	int next_ms = conn_expire(c);
 
+	next_ms = (int)min_u64(ms, (uint64_t)next_ms);
 	pthread_mutex_unlock(&c->lock);
-	poll(&p, 1, ms);
+	poll(&p, 1, next_ms);
 	pthread_mutex_lock(&c->lock);
 	conn_take_kicks(c);
 	conn_expire(c);
@@ -161,7 +219,6 @@ static void
 line_failed(struct cfs *c, struct cfs_err *err)
 {
 	uint64_t now = now_mono_ns();
-	uint64_t patience = (uint64_t)c->options.reconnect_ms * (uint64_t)NS_PER_MS;
 
 	c->dial_count++;
 	c->retry_ns = now + backoff_ns(c->dial_count);
@@ -170,7 +227,7 @@ line_failed(struct cfs *c, struct cfs_err *err)
 		c->retry_ns = now;
 	} else if (is_final(err->code)) {
 		conn_fail_all(c, err);
-	} else if (c->down_ns == 0 || c->retry_ns - c->down_ns > patience) {
+	} else if (c->down_ns == 0 || c->retry_ns - c->down_ns > patience_ns(c)) {
 		struct cfs_err why;
 
 		err_set(&why, CFS_ENET, "connection lost: %s", c->lost.text);
@@ -206,15 +263,66 @@ drop_hopeless(struct cfs *c)
 	}
 }
 
+/* Locked. A line that was made: what was not answered goes out on it. */
+static void
+line_made(struct cfs *c, const struct link *link)
+{
+	locks_resume(c);
+	c->link = *link;
+	c->lines++;
+	c->last_number = max_u64(c->last_number, link->last_number);
+	c->rx_ns = c->rx_useful_ns = c->tx_ns = c->line_ns = now_mono_ns();
+	c->dial_count = c->line_answers = 0;
+	/* Who remembers nothing outside of this client trusts nothing any more, whatever the lines before promised. */
+	if (c->options.invalid == NULL)
+		trust_release(c);
+	/* What is claimed first of all decides whether the rest is still allowed. */
+	for (struct call *k = c->flying.first; k != NULL; k = k->fly_next) {
+		if (k->op->number == OP_LOCK_RECLAIM)
+			conn_queue(c, k);
+	}
+	for (struct call *k = c->flying.first; k != NULL; k = k->fly_next) {
+		if (k->op->number != OP_LOCK_RECLAIM)
+			conn_queue(c, k);
+	}
+	conn_output(c);
+}
+
 void
-conn_redial(struct cfs *c)
+conn_dial(struct cfs *c)
 {
 	struct m_stream_attach_req attach;
 	struct m_stream_attach_rep attached;
 	struct cfs_err err = CFS_ERR_INIT;
 	struct link link = {0};
+	bool with_stream = changes_attach_request(c, &attach);
+	uint64_t deadline = dial_deadline(c);
+
+	c->dialling = true;
+	pthread_mutex_unlock(&c->lock);
+	int rc = make_line(c, deadline, with_stream ? &attach : NULL, &attached, &link, &err);
+	pthread_mutex_lock(&c->lock);
+	c->dialling = false;
+	if (rc == 0 && with_stream)
+		rc = changes_attached(c, &attached, &err);
+	if (rc == 0) {
+		line_made(c, &link);
+	} else {
+		link_close(&link);
+		line_failed(c, &err);
+	}
+	conn_wake_all(c);
+}
+
+void
+conn_redial(struct cfs *c)
+{
 	uint64_t now = now_mono_ns();
 
+	if (c->dialling) {
+		conn_await_dial(c, c->leader);
+		return;
+	}
 	if (conn_stays_down(c)) {
 		conn_fail_all(c, &c->lost);
 		/* The patient are not told; what they wait for needs the lock. */
@@ -229,43 +337,10 @@ conn_redial(struct cfs *c)
 		c->down_ns = now;
 		c->dial_count = 0;
 	}
-	if (now < c->retry_ns) {
+	if (now < c->retry_ns)
 		wait_for_retry(c, now);
-		return;
-	}
-	bool with_stream = changes_attach_request(c, &attach);
-	c->dialling = true;
-	pthread_mutex_unlock(&c->lock);
-	int rc = make_line(c, with_stream ? &attach : NULL, &attached, &link, &err);
-	pthread_mutex_lock(&c->lock);
-	c->dialling = false;
-	conn_wake_all(c);
-	if (rc == 0 && with_stream)
-		rc = changes_attached(c, &attached, &err);
-	if (rc < 0) {
-		link_close(&link);
-		line_failed(c, &err);
-		return;
-	}
-	locks_resume(c);
-	c->link = link;
-	c->lines++;
-	c->last_number = max_u64(c->last_number, link.last_number);
-	c->rx_ns = c->rx_useful_ns = c->tx_ns = now_mono_ns();
-	c->dial_count = 0;
-	/* Who remembers nothing outside of this client trusts nothing any more, whatever the lines before promised. */
-	if (c->options.invalid == NULL)
-		trust_release(c);
-	/* What is claimed first of all decides whether the rest is still allowed. */
-	for (struct call *k = c->flying.first; k != NULL; k = k->fly_next) {
-		if (k->op->number == OP_LOCK_RECLAIM)
-			conn_queue(c, k);
-	}
-	for (struct call *k = c->flying.first; k != NULL; k = k->fly_next) {
-		if (k->op->number != OP_LOCK_RECLAIM)
-			conn_queue(c, k);
-	}
-	conn_output(c);
+	else if (c->leader == &c->background || !background_dials(c))
+		conn_dial(c);
 }
 
 /* ---- time */
@@ -327,6 +402,7 @@ conn_expire(struct cfs *c)
 	if (now < c->expire_ns)
 		return next_ms;
 	c->expire_ns = now + 200 * (uint64_t)NS_PER_MS;
+	locks_expire(c, now);
 	for (struct call *k = c->flying.first, *next; k != NULL; k = next) {
 		next = k->fly_next;
 		if (!is_waiting(k) || !is_overdue(c, k, now, timeout))
@@ -346,6 +422,8 @@ conn_expire(struct cfs *c)
 		if (quiet > SILENT_AFTER_NS(timeout)) {
 			err_set(&why, CFS_ENET, "the server is silent");
 			conn_lost(c, &why);
+			/* Who waits has waited since then. */
+			c->down_ns = quiet_since;
 			return 0;
 		}
 		if (quiet > PING_AFTER_NS(timeout))

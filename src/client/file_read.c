@@ -33,6 +33,7 @@ await_segment(struct cfs_file *f, struct segment *s, struct cfs_err *err)
 	if (s->call == NULL)
 		return 0;
 	waiter_init(&w, c, segment_is_there, s, -1);
+	w.breakable = true;
 	c->file_watchers++;
 	rc = conn_wait(c, &w, err);
 	c->file_watchers--;

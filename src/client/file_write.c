@@ -77,18 +77,20 @@ has_room(void *arg)
 	return c->file_bytes < FILE_WRITES_MAX;
 }
 
-/* Not locked. */
+/* Not locked. *broken_out: this thread alone was interrupted. */
 static int
-wait_for_room(struct cfs *c, struct cfs_err *err)
+wait_for_room(struct cfs *c, bool *broken_out, struct cfs_err *err)
 {
 	struct waiter w;
 
 	waiter_init(&w, c, has_room, c, -1);
+	w.breakable = true;
 	pthread_mutex_lock(&c->lock);
 	c->file_watchers++;
 	int rc = conn_wait(c, &w, err);
 	c->file_watchers--;
 	pthread_mutex_unlock(&c->lock);
+	*broken_out = rc < 0 && w.broken;
 	return rc;
 }
 
@@ -98,13 +100,10 @@ send_blob(struct cfs_file *f, struct outblob **blob_out, struct cfs_err *err)
 {
 	struct cfs *c = f->c;
 	struct m_blob_put_req req = {0};
-	struct outblob *b;
+	struct outblob *b = outblob_new(c, 0);
 	struct call *k = NULL;
-	int rc = wait_for_room(c, err);
+	int rc;
 
-	if (rc < 0)
-		return rc;
-	b = outblob_new(c, 0);
 	if (b == NULL)
 		return err_code(err, CFS_ENOMEM);
 	req.tag = b->tag;
@@ -188,11 +187,17 @@ file_send_gathered(struct cfs_file *f, bool durable, struct cfs_err *err)
 	struct buf pieces = BUF_INIT;
 	struct outblob *blob = NULL;
 	struct call *k = NULL;
+	bool broken = false;
 	int rc = 0;
 
 	if (len == 0)
 		return 0;
 	rc = file_check_lost(f, err);
+	if (rc == 0 && len > c->who.max_inline)
+		rc = wait_for_room(c, &broken, err);
+	/* They stay for whoever sends next. */
+	if (broken)
+		return rc;
 	/* Whatever comes of it, these bytes are dealt with: an error is told, not tried again. */
 	f->gather_len = 0;
 	if (rc == 0 && len > c->who.max_inline) {
@@ -433,6 +438,7 @@ file_settle(struct cfs_file *f, bool *durable, struct cfs_err *err)
 	int rc, earlier;
 
 	waiter_init(&w, c, no_writes, f, -1);
+	w.breakable = true;
 	pthread_mutex_lock(&f->write_lock);
 	bool some = f->gather_len > 0;
 	rc = file_send_gathered(f, durable != NULL && *durable, err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/ranges.h"
+#include "base/time.h"
 #include "client/attr.h"
 #include "client/call.h"
 #include "client/file.h"
@@ -15,12 +16,16 @@ struct lock_held {
 	struct ranges ranges;
 };
 
+/* How long whoever cancels a wait waits for the server's word on it. */
+#define CANCEL_NS NS_PER_S
+
 struct lock_wait {
 	struct lock_wait *next, **prev;
 	struct cfs *c;
 	struct cfs_lock lock;
 	uint64_t ticket;
-	bool abandoned; /* nobody wants it any more: given back when it comes */
+	uint64_t cancelled_ns; /* 0: not */
+	bool abandoned;        /* nobody wants it any more: given back when it comes */
 	void (*done)(void *arg, int code, const struct cfs_attr *attr);
 	void *arg;
 };
@@ -234,7 +239,15 @@ cfs_lock_start(struct cfs *c, const struct cfs_lock *l, bool wait,
 	return rc;
 }
 
-/* Locked. now: whoever waits is told at once; else when the server has said what became of it. */
+/* Whoever waits is told; a lock that comes all the same is given back. */
+static void
+abandon(struct lock_wait *w)
+{
+	w->abandoned = true;
+	w->done(w->arg, CFS_ECANCELED, NULL);
+}
+
+/* Locked. now: whoever waits is told at once; else when the server has said what became of it, if it does so in time. */
 static void
 cancel(struct cfs *c, uint64_t ticket, bool now)
 {
@@ -245,11 +258,21 @@ cancel(struct cfs *c, uint64_t ticket, bool now)
 		w = w->next;
 	if (w == NULL || w->abandoned)
 		return;
-	if (now || c->link.stream == NULL) {
-		w->abandoned = true;
-		w->done(w->arg, CFS_ECANCELED, NULL);
-	}
+	if (now || c->link.stream == NULL)
+		abandon(w);
+	else if (w->cancelled_ns == 0)
+		w->cancelled_ns = now_mono_ns();
 	send_forgotten(c, OP_LOCK_CANCEL, &req);
+}
+
+void
+locks_expire(struct cfs *c, uint64_t now)
+{
+	for (struct lock_wait *w = c->locks.waits, *next; w != NULL; w = next) {
+		next = w->next;
+		if (w->cancelled_ns != 0 && !w->abandoned && now - w->cancelled_ns > CANCEL_NS)
+			abandon(w);
+	}
 }
 
 void
@@ -299,7 +322,7 @@ cfs_lock(struct cfs *c, const struct cfs_lock *l, bool wait, struct cfs_attr *at
 
 	pthread_mutex_lock(&c->lock);
 	waiter_init(&a.waiter, c, is_here, &a, -1);
-	a.waiter.eager = true;
+	a.waiter.eager = a.waiter.breakable = true;
 	rc = start(c, l, wait, answer_done, &a, &ticket, err);
 	if (rc == 0) {
 		rc = conn_wait(c, &a.waiter, err);

@@ -24,6 +24,8 @@ struct client_locks {
 
 /* Whether any lock is held: then the line is listened to, and made again when it is lost. */
 bool locks_held(const struct cfs *c);
+/* Tells those who cancelled their waits a while ago, whatever the server says later. */
+void locks_expire(struct cfs *c, uint64_t now);
 /* A new line is about to be used: the locks that are held are to be claimed on it. */
 void locks_resume(struct cfs *c);
 /* The connection ends in good order: the server need not keep its locks. */

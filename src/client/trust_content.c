@@ -145,7 +145,7 @@ await_content(struct cfs_file *f, struct cfs_err *err, int *rc_out)
 	*rc_out = 0;
 	if (e != NULL && e->state == CONTENT_AWAITED) {
 		waiter_init(&w, c, is_there, &r, -1);
-		w.eager = true;
+		w.eager = w.breakable = true;
 		c->file_watchers++;
 		*rc_out = conn_wait(c, &w, err);
 		c->file_watchers--;

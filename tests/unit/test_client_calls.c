@@ -2,6 +2,8 @@
 
 /* The calls, from one thread and from many, and over lines that are cut. */
 
+#include "base/time.h"
+#include "client/conn.h"
 #include "clienttest.h"
 
 #include <stdio.h>
@@ -300,6 +302,37 @@ not_for_ever(void **state)
 	cfs_close(c);
 }
 
+/* Lines that end as soon as they are there are made anew with pauses that grow, while calls wait. */
+static void
+brief_lines(void **state)
+{
+	struct clienttest *t = *state;
+	struct cfs_err err = CFS_ERR_INIT;
+	struct cfs_attr attr;
+	struct cfs *c;
+
+	atomic_store(&t->cut_always, 200);
+	c = client_start(t, 'a', NULL);
+	uint64_t until = deadline_from_ms(1000);
+	while (!deadline_passed(until))
+		(void)cfs_stat(c, "", false, &attr, &err);
+	assert_in_range(t->dialled, 4, 10);
+	assert_true(c->brief_lines > 0);
+	atomic_store(&t->cut_always, 0);
+	while (cfs_stat(c, "", false, &attr, &err) < 0)
+		continue;
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(cfs_stat(c, "", false, &attr, &err), 0);
+	/* After one that was good for something, at once. */
+	pthread_mutex_lock(&c->lock);
+	conn_lost(c, &err);
+	assert_int_equal(c->brief_lines, 0);
+	assert_true(c->retry_ns == c->down_ns);
+	pthread_mutex_unlock(&c->lock);
+	assert_int_equal(cfs_stat(c, "", false, &attr, &err), 0);
+	cfs_close(c);
+}
+
 static void
 interrupted(void **state)
 {
@@ -343,6 +376,7 @@ main(void)
 					    clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(sync_gives_up, clienttest_setup, clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(not_for_ever, clienttest_setup, clienttest_teardown),
+	    cmocka_unit_test_setup_teardown(brief_lines, clienttest_setup, clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(interrupted, clienttest_setup, clienttest_teardown),
 	};
 

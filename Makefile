@@ -75,6 +75,7 @@ src_crash := $(wildcard tests/fault/crash/*.c)
 src_storm := $(wildcard tests/fault/storm/*.c)
 src_posix := $(wildcard tests/mount/posix/*.c)
 src_random := $(wildcard tests/mount/random/*.c)
+src_cuts := $(wildcard tests/mount/cuts/*.c)
 src_daemon := $(wildcard src/server/main.c)
 src_testlib := $(filter-out tests/unit/test_% tests/contract/test_%,\
 	$(wildcard tests/lib/*.c tests/unit/*.c tests/contract/*.c))
@@ -93,7 +94,7 @@ UNIT := $(call test_programs,unit,test_*.c) $(call test_programs,contract,test_*
 HELPERS := $(call test_programs,bench,*.c) $(call test_programs,fault,*.c)
 PROXY := $(B)/tests/proxy
 CRASH := $(B)/tests/crash $(B)/tests/record.so $(B)/tests/storm $(B)/tests/inject.so
-ON_FILES := $(B)/tests/posix $(B)/tests/random
+ON_FILES := $(B)/tests/posix $(B)/tests/random $(B)/tests/cuts
 FUZZERS := $(call test_programs,fuzz,fuzz_*.c)
 BATS := $(wildcard tests/cli/*.bats tests/mount/*.bats tests/fault/*.bats)
 LINT_FAST := tests/lint/layers tests/lint/headers tests/lint/shape tests/lint/protocol-manual tests/lint/settings tests/lint/manuals
@@ -129,6 +130,7 @@ $(PROXY): $(call objects,proxy)
 	$(call link)
 $(B)/tests/posix: $(call objects,posix)
 $(B)/tests/random: $(call objects,random)
+$(B)/tests/cuts: $(call objects,cuts)
 $(ON_FILES):
 	$(call link)
 $(B)/tests/crash: $(call objects,crash) $(call archives,store base)

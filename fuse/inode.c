@@ -165,7 +165,8 @@ inode_flush(struct inode *i, struct cfs_attr *a)
 	}
 	inode_change_end(i);
 	pthread_mutex_lock(&i->lock);
-	if (rc < 0 && i->failed == 0) {
+	/* That only the one who asked wants no answer is nobody else's error. */
+	if (rc < 0 && rc != CFS_ECANCELED && i->failed == 0) {
 		i->failed = rc;
 	} else if (rc == 0 && a != NULL) {
 		uint64_t now = now_mono_ns();

@@ -52,6 +52,7 @@ struct inode {
 	atomic_uint changing; /* own changes under way */
 	atomic_bool dirty;    /* written, and perhaps not at the server yet */
 	atomic_uintptr_t writer;         /* the handle through which it was; 1: several */
+	atomic_uint_fast64_t unread_ns;  /* when a read ended without an answer */
 	atomic_uint_fast64_t changed_ns; /* last change, own or told of by the server */
 	/* of a directory: when others changed its names, last, and first without a pause */
 	atomic_uint_fast64_t shared_ns, shared_from_ns;

@@ -34,9 +34,8 @@ on_end(int sig)
 	int saved = errno;
 
 	(void)sig;
-	if (ending.session != NULL) {
+	if (ending.session != NULL)
 		fuse_session_exit(ending.session);
-	}
 	if (ending.c != NULL) {
 		cfs_interrupt(ending.c);
 	}
@@ -292,6 +291,7 @@ make_session(struct mount *m, struct options *o, struct cfs_err *err)
 		ops_space(&ops);
 		versions_wrap(&m->versions, &ops);
 		replay_wrap(&m->replay, &ops);
+		interrupts_wrap(&m->interrupts, &ops);
 		s = fuse_session_new(&args, &ops, sizeof ops, m);
 	}
 	if (s == NULL) {
@@ -387,6 +387,7 @@ serve(struct mount *m, struct options *o, int parent_fd, struct cfs_err *err)
 		rc = loop(s, err);
 		holder_fini(&m->holder);
 		replay_stop(&m->replay);
+		interrupts_stop(&m->interrupts);
 		mount_locks_stop(&m->locks);
 		atomic_store(&m->invals.session, NULL);
 		fuse_session_unmount(s);
@@ -415,14 +416,13 @@ run(struct options *o, int parent_fd)
 	};
 	double fresh = o->attr_timeout < o->entry_timeout ? o->attr_timeout : o->entry_timeout;
 	int rc = inodes_init(&m.inodes, (size_t)o->max_inodes);
-
 	recovery_init(&m.recovery);
 	recovery_remind();
 	mount_locks_init(&m.locks);
 	replay_init(&m.replay, &m);
+	interrupts_init(&m.interrupts, &m);
 	m.locks.local_bytes = o->local_bytes;
 	m.locks.local_whole = o->local_whole;
-
 	m.fresh_ns = (uint64_t)(fresh * 1e9);
 	if (rc == 0) {
 		listings_init(&m.listings);
@@ -441,6 +441,7 @@ run(struct options *o, int parent_fd)
 		inodes_fini(&m.inodes);
 	}
 	cfs_close(m.c);
+	interrupts_fini(&m.interrupts);
 	recovery_fini(&m.recovery);
 	mount_locks_fini(&m.locks);
 	if (rc != 0) {

@@ -24,6 +24,7 @@
 #include "client/cfs.h"
 #include "holder.h"
 #include "inode.h"
+#include "interrupt.h"
 #include "inval.h"
 #include "listing.h"
 #include "lock.h"
@@ -54,6 +55,7 @@ struct mount {
 	struct invals invals;
 	struct recovery recovery;
 	struct replay replay;
+	struct interrupts interrupts;
 };
 
 struct mount *mount_of(fuse_req_t req);

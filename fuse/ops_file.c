@@ -177,6 +177,25 @@ op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	name_change_end(m, &n);
 }
 
+/* The kernel asks again at once for what it could not read ahead: what had no answer in its time does not get it twice. */
+#define READ_AGAIN_NS (200 * (uint64_t)1000000)
+
+static int
+read_view(struct mount *m, struct inode *i, size_t size, off_t off, struct cfs_view *v)
+{
+	uint64_t unread = atomic_load(&i->unread_ns);
+	int rc;
+
+	if (unread != 0 && now_mono_ns() - unread < READ_AGAIN_NS && !cfs_is_online(m->c)) {
+		return CFS_ENET;
+	}
+	rc = cfs_file_view(i->file, size, (uint64_t)off, v, NULL);
+	if (rc == CFS_ENET || rc == CFS_ETIMEDOUT) {
+		atomic_store(&i->unread_ns, now_mono_ns());
+	}
+	return rc;
+}
+
 static void
 op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
@@ -185,7 +204,7 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file
 
 	(void)ino;
 	if (rc == 0) {
-		rc = cfs_file_view(handle_inode(fi)->file, size, (uint64_t)off, &v, NULL);
+		rc = read_view(mount_of(req), handle_inode(fi), size, off, &v);
 	}
 	if (rc < 0) {
 		reply_code(req, rc);
@@ -234,17 +253,20 @@ static void
 op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct inode *i = handle_inode(fi);
-	int rc;
+	int rc, flushed = 0;
 
 	(void)ino;
 	/* A handle that only reads asks for no flush, and what it was opened for is not said here. */
 	if (atomic_load(&i->dirty) || atomic_load(&i->changing) > 0) {
 		struct cfs_attr a;
 
-		inode_flush(i, &a);
+		flushed = inode_flush(i, &a);
 	}
 	handle_flushed(mount_of(req), i, &handle_of(fi)->locks, fi->lock_owner);
 	rc = inode_take_error(i);
+	if (rc == 0 && flushed == CFS_ECANCELED) {
+		rc = flushed;
+	}
 	reply_code(req, rc != 0 ? rc : handle_check(fi));
 }
 

@@ -238,7 +238,7 @@ take(fuse_req_t req, struct inode *i, const struct cfs_lock *l, bool wait)
 		    .i = inode_get(&m->inodes, inode_id(&m->inodes, i->ref.ino))};
 		pthread_mutex_lock(&m->locks.begin);
 		rc = cfs_lock_start(m->c, l, wait, done, n, &ticket, NULL);
-		if (rc == 0 && wait) {
+		if (rc == 0) {
 			fuse_req_interrupt_func(req, on_interrupt, (void *)(uintptr_t)ticket);
 		}
 		pthread_mutex_unlock(&m->locks.begin);

@@ -115,6 +115,29 @@ struct content_plan {
 	uint64_t length; /* sum of the parts */
 };
 
+/* One piece of a map, made by content_map(): which bytes of which blob, if any. */
+struct map_part {
+	enum { MAP_HOLE, MAP_INLINE, MAP_BLOB } kind;
+	uint64_t length;
+	struct id128 blob; /* MAP_BLOB */
+	uint32_t blob_offset;
+};
+struct content_map {
+	struct inode_attr attr; /* of the one version that all parts come from */
+	struct map_part *parts; /* contiguous from the offset asked for; free() */
+	size_t count;
+};
+
+/* Parts of one map at most. */
+#define CONTENT_MAP_MAX 2048u
+
+/*
+ * Which blobs `length` bytes from offset consist of; short at the end of file, or where more parts would be needed than one
+ * map has. No content is touched.
+ */
+int content_map(struct store *s, const struct cred *cred, struct inode_ref ref, uint64_t offset,
+		uint64_t length, struct content_map *out, struct cfs_err *err);
+
 /*
  * The first byte at or behind offset that an extent covers, or that none does (hole); the end of the file counts as a
  * hole. CFS_ENXIO: there is none, or offset is not before the end.

@@ -217,6 +217,89 @@ data_and_holes_are_found(void **state)
 	assert_int_equal(seek(t, ref, 400, true), UINT64_MAX);
 }
 
+static void
+assert_part(const struct content_map *m, size_t i, int kind, uint64_t length, uint32_t blob_offset)
+{
+	assert_true(i < m->count);
+	assert_int_equal(m->parts[i].kind, kind);
+	assert_int_equal(m->parts[i].length, length);
+	assert_int_equal(m->parts[i].blob_offset, blob_offset);
+}
+
+static void
+blobs_are_told(void **state)
+{
+	struct storetest *t = *state;
+	unsigned char bytes[40000] = {1};
+	struct id128 blob = st_blob(t, bytes, sizeof(bytes));
+	struct content_piece pieces[] = {
+	    {.kind = PIECE_BLOB, .length = 39000, .blob = blob, .blob_offset = 1000},
+	    {.kind = PIECE_HOLE, .length = 1000},
+	    {.kind = PIECE_INLINE, .length = 50, .data = bytes},
+	    {.kind = PIECE_BLOB, .length = 950, .blob = blob},
+	    {.kind = PIECE_HOLE, .length = 7},
+	};
+	struct content_map m;
+	struct inode_attr f;
+
+	assert_int_equal(st_create(t, t->home, "f", INODE_FILE, &f), 0);
+	assert_int_equal(content_map(t->s, &t->a, st_ref(&f), 0, UINT64_MAX, &m, NULL), 0);
+	assert_int_equal(m.count, 0);
+	assert_int_equal(st_write(t, st_ref(&f), 0, pieces, 5, &f), 0);
+	assert_int_equal(content_map(t->s, &t->a, st_ref(&f), 0, UINT64_MAX, &m, NULL), 0);
+	assert_int_equal(m.attr.version, f.version);
+	assert_int_equal(m.count, 5);
+	assert_part(&m, 0, MAP_BLOB, 39000, 1000);
+	assert_true(id128_equal(&m.parts[0].blob, &blob));
+	assert_part(&m, 1, MAP_HOLE, 1000, 0);
+	assert_part(&m, 2, MAP_INLINE, 50, 0);
+	assert_part(&m, 3, MAP_BLOB, 950, 0);
+	assert_part(&m, 4, MAP_HOLE, 7, 0);
+	free(m.parts);
+	assert_int_equal(content_map(t->s, &t->a, st_ref(&f), 500, 39000, &m, NULL), 0);
+	assert_int_equal(m.count, 2);
+	assert_part(&m, 0, MAP_BLOB, 38500, 1500);
+	assert_part(&m, 1, MAP_HOLE, 500, 0);
+	free(m.parts);
+	assert_int_equal(content_map(t->s, &t->a, st_ref(&f), 41007, 1, &m, NULL), 0);
+	assert_int_equal(m.count, 0);
+	assert_int_equal(
+	    content_map(t->s, &t->a, (struct inode_ref){.ino = 999999}, 0, 1, &m, NULL),
+	    CFS_ESTALE);
+	assert_null(m.parts);
+}
+
+/* A map has so many parts; what is behind them is asked for anew. */
+static void
+maps_are_bounded(void **state)
+{
+	struct storetest *t = *state;
+	struct content_piece piece = {.kind = PIECE_INLINE, .length = 1, .data = "x"};
+	struct content_map m;
+	struct inode_attr f;
+	uint64_t covered = 0;
+
+	assert_int_equal(st_create(t, t->home, "f", INODE_FILE, &f), 0);
+	st_begin(t);
+	for (uint64_t i = 0; i < CONTENT_MAP_MAX; i++)
+		assert_int_equal(content_write(t->s, &t->a, st_ref(&f), false, 3 * i + 1, 0, &piece,
+					       1, &(uint64_t){0}, &f, NULL),
+				 0);
+	st_commit(t);
+	assert_int_equal(content_map(t->s, &t->a, st_ref(&f), 0, UINT64_MAX, &m, NULL), 0);
+	assert_in_range(m.count, CONTENT_MAP_MAX - 2, CONTENT_MAP_MAX);
+	for (size_t i = 0; i < m.count; i++) {
+		assert_int_equal(m.parts[i].kind, covered % 3 == 1 ? MAP_INLINE : MAP_HOLE);
+		covered += m.parts[i].length;
+	}
+	free(m.parts);
+	assert_int_equal(content_map(t->s, &t->a, st_ref(&f), covered, UINT64_MAX, &m, NULL), 0);
+	for (size_t i = 0; i < m.count; i++)
+		covered += m.parts[i].length;
+	free(m.parts);
+	assert_true(covered >= f.size - 10);
+}
+
 static int
 allocate(struct storetest *t, struct inode_ref ref, bool clear, bool keep, uint64_t at, uint64_t n,
 	 struct inode_attr *out)
@@ -330,6 +413,8 @@ run(const char *name, CMFixtureFunction setup)
 	    TEST(attributes_stay_with_a_name_that_is_put_over),
 	    TEST(attributes_go_with_directories),
 	    TEST(data_and_holes_are_found),
+	    TEST(blobs_are_told),
+	    TEST(maps_are_bounded),
 	    TEST(ranges_are_cleared_and_files_grow),
 	    TEST(setgid_directories_hand_on_their_group),
 	    TEST(a_file_without_a_name_stays_while_it_is_held),

@@ -383,6 +383,51 @@ test_download_in_pieces_over_connections(void **state)
 	stop(&c);
 }
 
+/* Which blobs a file consists of: for its owner alone, since who has them need not be sent them again. */
+static void
+test_map(void **state)
+{
+	struct m_write_piece pieces[] = {
+	    {.length = 65536, .kind = 2, .tag = 1, .blob_offset = 4096},
+	    {.length = 4096, .kind = 0},
+	};
+	struct m_map_req map = {.length = UINT64_MAX};
+	struct m_map_piece piece;
+	struct m_blob_put_rep blob;
+	struct m_map_rep rep;
+	struct m_put_rep put;
+	struct content c;
+	struct peer b;
+
+	start(state, &c);
+	send_blob(&c.p, 1, c.bytes, 80000);
+	assert_int_equal(peer_wait(&c.p, c.p.number, &blob), 0);
+	send_put_of(&c.p, "f", pieces, 2);
+	assert_int_equal(peer_wait(&c.p, c.p.number, &put), 0);
+	map.ino = put.attr.ino;
+	map.gen = put.attr.gen;
+	map.offset = 1;
+	assert_int_equal(peer_call(&c.p, OP_MAP, &map, &rep, NULL), 0);
+	assert_int_equal(rep.attr.version, put.attr.version);
+	assert_int_equal(rep.attr.size, 65536 + 4096);
+	assert_int_equal(rep.pieces.count, 2);
+	assert_true(list_next(&rep.pieces, &piece));
+	assert_int_equal(piece.kind, 2);
+	assert_int_equal(piece.length, 65535);
+	assert_int_equal(piece.blob_offset, 4097);
+	assert_true(id128_equal(&piece.blob, &blob.blob));
+	assert_true(list_next(&rep.pieces, &piece));
+	assert_int_equal(piece.kind, 0);
+	assert_int_equal(piece.length, 4096);
+	map.ino = c.p.home;
+	assert_int_equal(peer_call(&c.p, OP_MAP, &map, &rep, NULL), CFS_EISDIR);
+	map.ino = put.attr.ino;
+	peer_start(*state, &b, 'b');
+	assert_int_equal(peer_call(&b, OP_MAP, &map, &rep, NULL), CFS_EDENIED);
+	peer_disconnect(&b);
+	stop(&c);
+}
+
 int
 main(void)
 {
@@ -395,6 +440,7 @@ main(void)
 	    TEST(test_download_events),
 	    TEST(test_small_and_opened_downloads),
 	    TEST(test_download_in_pieces_over_connections),
+	    TEST(test_map),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -248,6 +248,30 @@ test_what_stood_there(void **state)
 	peer_disconnect(&b);
 }
 
+/* A map of the file's blobs is promised as its attributes are. */
+static void
+test_map(void **state)
+{
+	struct servertest *t = *state;
+	struct peer a, b;
+	struct m_map_rep map;
+	struct m_attr_rep rep;
+	struct m_attr f;
+
+	servertest_promises(t, LONG_MS);
+	start_new(t, &a);
+	start_new(t, &b);
+	assert_int_equal(peer_put(&b, b.home, "f", "x", 1, &f), 0);
+	struct m_map_req req = {.ino = f.ino, .gen = f.gen, .length = UINT64_MAX};
+	assert_int_equal(peer_call(&a, OP_MAP, &req, &map, NULL), 0);
+	assert_int_equal(map.attr.promise_ms, LONG_MS);
+	uint64_t number = send_mode(&b, &f, 0600);
+	expect_push(&a, f.ino, 1, "");
+	assert_int_equal(peer_wait(&b, number, &rep), 0);
+	peer_disconnect(&a);
+	peer_disconnect(&b);
+}
+
 static void
 test_listing(void **state)
 {
@@ -407,6 +431,7 @@ main(void)
 	    TEST(test_second_waits_too),
 	    TEST(test_names),
 	    TEST(test_what_stood_there),
+	    TEST(test_map),
 	    TEST(test_listing),
 	    TEST(test_silent_holder),
 	    TEST(test_connection_that_ended),

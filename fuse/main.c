@@ -203,6 +203,8 @@ connect_server(struct mount *m, const struct options *o, struct cfs_err *err)
 	    .lock_lost = mount_lock_lost,
 	    .lock_lost_arg = m,
 	    .promises = m->fresh_ns > 0,
+	    .cache_dir = o->cache_dir,
+	    .cache_size = o->cache_size,
 	    .content_bytes = MOUNT_CONTENT_BYTES,
 	    .invalid = inval_hook,
 	    .invalid_arg = m,

@@ -13,6 +13,9 @@
 #include "base/version.h"
 #include "client/cfs.h"
 
+/* Of the cache on disk, unless it is said. */
+#define CACHE_SIZE (UINT64_C(1) << 30)
+
 /* Options of -o that go to libfuse or the kernel as they are. */
 static const char *const passed_on[] = {
     "allow_other",  "allow_root", "default_permissions",
@@ -30,40 +33,9 @@ static const char *const ignored[] = {"_netdev",  "noauto",   "auto",      "user
 
 /* Options of -o with a value. */
 static const char *const valued[] = {
-    "subdir",     "profile", "attr_timeout", "entry_timeout", "negative_timeout", "timeout", "ids",
-    "local_lock", "uid",     "gid",          "umask",         "max_inodes",       NULL,
-};
-
-/* What those who come from sshfs may have in fstab: taken, with a word on what stands in its place; or refused with it. */
-static const struct {
-	const char *name;
-	bool refused;
-	const char *hint;
-} of_sshfs[] = {
-    {"idmap", false, "files are shown as ids= says: mine (yours, the default) or stored"},
-    {"uidfile", false, "see ids="},
-    {"gidfile", false, "see ids="},
-    {"nomap", false, "see ids="},
-    {"cache", false, "see attr_timeout= and entry_timeout="},
-    {"dir_cache", false, "see entry_timeout="},
-    {"kernel_cache", false, "what the kernel keeps is told anew when a file changes"},
-    {"auto_cache", false, "it is always so"},
-    {"noauto_cache", false, "what the kernel keeps is told anew when a file changes"},
-    {"big_writes", false, "it is always so"},
-    {"max_read", false, "the mount finds the size that suits"},
-    {"max_write", false, "the mount finds the size that suits"},
-    {"max_conns", false, "one connection carries many requests"},
-    {"compression", false, "the line decides"},
-    {"Compression", false, "the line decides"},
-    {"ServerAliveInterval", false, "the mount has a heartbeat; see timeout="},
-    {"ServerAliveCountMax", false, "the mount has a heartbeat; see timeout="},
-    {"delay_connect", false, "the mount connects at once and reconnects by itself"},
-    {"port", true, "'cfs login' keeps host and port in a profile; see profile="},
-    {"IdentityFile", true, "'cfs login' makes a key for this device"},
-    {"password_stdin", true, "'cfs login' signs this device in, once"},
-    {"ssh_command", true, "the server is reached without ssh"},
-    {"follow_symlinks", true, "symbolic links stay what they are"},
-    {"transform_symlinks", true, "symbolic links stay what they are"},
+    "subdir",  "profile",    "attr_timeout", "entry_timeout", "negative_timeout",
+    "timeout", "ids",        "local_lock",   "uid",           "gid",
+    "umask",   "max_inodes", "cache_dir",    "cache_size",    NULL,
 };
 
 static bool
@@ -160,6 +132,39 @@ set_timeout(struct options *o, const char *key, const char *value, struct cfs_er
 }
 
 static int
+set_cache_size(struct options *o, const char *value, struct cfs_err *err)
+{
+	if (size_parse(value, &o->cache_size) != 0 || o->cache_size < CFS_CACHE_MIN ||
+	    o->cache_size > CFS_CACHE_MAX) {
+		return err_set(err, CFS_EUSAGE, "-o cache_size=%s: a size from 1M to 1T", value);
+	}
+	return 0;
+}
+
+/* The options of the cache on disk fit together. */
+static int
+check_cache(struct options *o, struct cfs_err *err)
+{
+	if (o->cache_dir == NULL) {
+		return o->cache_size == 0 ? 0
+					  : err_set(err, CFS_EUSAGE,
+						    "-o cache_size: needs -o cache_dir=DIRECTORY");
+	}
+	if (o->cache_dir[0] == '\0') {
+		return err_set(err, CFS_EUSAGE, "-o cache_dir: needs a directory");
+	}
+	/* What is kept is only as good as the promise to tell of changes. */
+	if (o->attr_timeout <= 0 || o->entry_timeout <= 0) {
+		return err_set(err, CFS_EUSAGE,
+			       "-o cache_dir: not with attr_timeout=0 or entry_timeout=0");
+	}
+	if (o->cache_size == 0) {
+		o->cache_size = CACHE_SIZE;
+	}
+	return 0;
+}
+
+static int
 set_value(struct options *o, const char *key, const char *value, struct cfs_err *err)
 {
 	if (strcmp(key, "subdir") == 0) {
@@ -174,6 +179,10 @@ set_value(struct options *o, const char *key, const char *value, struct cfs_err 
 		return seconds(key, value, &o->negative_timeout, err);
 	} else if (strcmp(key, "timeout") == 0) {
 		return set_timeout(o, key, value, err);
+	} else if (strcmp(key, "cache_dir") == 0) {
+		o->cache_dir = value;
+	} else if (strcmp(key, "cache_size") == 0) {
+		return set_cache_size(o, value, err);
 	} else if (strcmp(key, "umask") == 0) {
 		return set_umask(o, value, err);
 	} else if (strcmp(key, "uid") == 0) {
@@ -202,25 +211,6 @@ set_value(struct options *o, const char *key, const char *value, struct cfs_err 
 	return 0;
 }
 
-/* 1: it was one of those, and was told of; 0: it is none; or CFS_EUSAGE. */
-static int
-take_of_sshfs(const char *word, struct cfs_err *err)
-{
-	size_t n = strcspn(word, "=");
-
-	for (size_t i = 0; i < sizeof of_sshfs / sizeof *of_sshfs; i++) {
-		if (strlen(of_sshfs[i].name) != n || strncmp(of_sshfs[i].name, word, n) != 0) {
-			continue;
-		}
-		if (of_sshfs[i].refused) {
-			return err_set(err, CFS_EUSAGE, "-o %s: %s", word, of_sshfs[i].hint);
-		}
-		fprintf(stderr, "cfs-mount: -o %s: not needed: %s\n", word, of_sshfs[i].hint);
-		return 1;
-	}
-	return 0;
-}
-
 static int
 set_word(struct options *o, char *word, struct cfs_err *err)
 {
@@ -245,7 +235,7 @@ set_word(struct options *o, char *word, struct cfs_err *err)
 		o->no_inotify = true;
 		return 0;
 	}
-	rc = take_of_sshfs(word, err);
+	rc = options_take_of_sshfs(word, err);
 	if (rc != 0) {
 		return rc < 0 ? rc : 0;
 	}
@@ -288,6 +278,9 @@ read_words(struct options *o, struct cfs_err *err)
 		if (rc == CFS_EUSAGE && o->sloppy) {
 			rc = 0;
 		}
+	}
+	if (rc == 0) {
+		rc = check_cache(o, err);
 	}
 	if (rc == 0 && o->stored_ids) {
 		/* Who may do what is then said by the modes, which the kernel enforces. */

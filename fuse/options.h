@@ -22,6 +22,8 @@ struct options {
 	double attr_timeout, entry_timeout, negative_timeout; /* seconds */
 	int64_t timeout_ms;
 	int64_t max_inodes; /* that are remembered without need */
+	const char *cache_dir; /* NULL: no cache on disk */
+	uint64_t cache_size;   /* bytes; 0: not given */
 	bool read_only, stored_ids, local_bytes, local_whole, non_empty;
 	unsigned umask;    /* bits that modes are shown without, with ids=mine */
 	int64_t uid, gid;  /* whose the files appear to be; -1: the caller's */
@@ -37,5 +39,8 @@ enum options_result { OPTIONS_RUN = 0, OPTIONS_DONE = 1 };
  */
 int options_parse(struct options *o, int argc, char **argv, struct cfs_err *err);
 void options_fini(struct options *o);
+
+/* options_sshfs.c. Whether a word of -o is one of sshfs's: 1, and what to know of it was said; 0; or CFS_EUSAGE. */
+int options_take_of_sshfs(const char *word, struct cfs_err *err);
 
 #endif

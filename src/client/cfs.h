@@ -70,6 +70,9 @@ struct cfs_ref {
 
 struct cfs_undelivered;
 
+#define CFS_CACHE_MIN (UINT64_C(1) << 20)
+#define CFS_CACHE_MAX (UINT64_C(1) << 40)
+
 struct cfs_options {
 	const char *program;  /* "cfs", for the server's logs */
 	unsigned timeout_ms;  /* of a call and of connecting, 0: 30 s */
@@ -86,6 +89,13 @@ struct cfs_options {
 	 * they change. The connection is then kept alive and listened to. Whoever remembers more himself sets invalid, too.
 	 */
 	bool promises;
+	/*
+	 * Keep parts of large files of the user's own tree in this directory, on this machine's disk, cache_size bytes of it at most;
+	 * NULL: no. With promises alone. The directory is made if it is not there; CFS_EDENIED if others may write to it. It may be
+	 * emptied or removed at any time. One connection uses it at a time; another one that names it goes without meanwhile.
+	 */
+	const char *cache_dir;
+	uint64_t cache_size; /* CFS_CACHE_MIN to CFS_CACHE_MAX */
 	/* Bytes of small files that are held ahead of who will read them (cfs_content_ahead()); 0: none. */
 	size_t content_bytes;
 	/*

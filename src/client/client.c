@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/time.h"
 #include "client/call.h"
+#include "client/client_cache.h"
 #include "client/conn.h"
 #include "client/link.h"
 #include "client/profile.h"
@@ -27,6 +28,7 @@ static void
 client_free(struct cfs *c)
 {
 	link_close(&c->link);
+	client_cache_free(c);
 	call_free_spares(c);
 	users_free(c->names);
 	trust_free(c);
@@ -91,7 +93,9 @@ client_open(struct dialer *d, const struct client_identity *id, const struct cfs
 		return CFS_ENOMEM;
 	}
 	c->dialer = d;
-	rc = trust_new(c, err);
+	rc = client_cache_new(c, err);
+	if (rc == 0)
+		rc = trust_new(c, err);
 	if (rc < 0) {
 		client_free(c);
 		return rc;
@@ -107,6 +111,7 @@ client_open(struct dialer *d, const struct client_identity *id, const struct cfs
 	}
 	if (id->fingerprint != NULL)
 		fingerprint_format(c->who.fingerprint, id->fingerprint);
+	client_cache_begin(c, &terms.store);
 	c->last_number = c->link.last_number;
 	c->heartbeat_ms = terms.heartbeat_ms;
 	c->rx_ns = c->tx_ns = c->rx_useful_ns = now_mono_ns();

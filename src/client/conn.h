@@ -139,8 +139,10 @@ struct cfs {
 	unsigned file_watchers; /* threads that wait for one of their answers */
 
 	struct user_names *names;
-	struct trust *trust;    /* NULL: none are wanted */
-	struct id128 client_id; /* for HELLO; zeros then */
+	struct trust *trust;        /* NULL: none are wanted */
+	struct client_cache *cache; /* on disk; NULL: none */
+	bool no_maps;               /* the server does not know MAP */
+	struct id128 client_id;     /* for HELLO; zeros then */
 	struct client_locks locks;
 };
 

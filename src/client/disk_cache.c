@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,8 +31,9 @@ struct disk_cache {
 
 	pthread_mutex_t lock; /* guards all below; not held while a part is read or written */
 	struct places places;
-	bool quiet;        /* there are no files: nothing is held */
-	uint64_t look_ns;  /* not to be looked at before: whether the files are there, or can be had */
+	bool quiet; /* there are no files: nothing is held */
+	uint64_t
+	    look_ns; /* not to be looked at before: whether the files are there, or can be had */
 	uint64_t pause_ns; /* nothing is written before */
 };
 
@@ -140,6 +143,17 @@ open_first(struct disk_cache *d, struct cfs_err *err)
 	return rc;
 }
 
+/* The process may go to another directory, as one in the background does. */
+static char *
+absolute(const char *dir)
+{
+	char here[PATH_MAX], *path = NULL;
+
+	if (dir[0] == '/' || getcwd(here, sizeof(here)) == NULL)
+		return strdup(dir);
+	return asprintf(&path, "%s/%s", here, dir) >= 0 ? path : NULL;
+}
+
 int
 disk_cache_open(const char *dir, uint64_t size, struct disk_cache **out, struct cfs_err *err)
 {
@@ -147,14 +161,14 @@ disk_cache_open(const char *dir, uint64_t size, struct disk_cache **out, struct 
 	int rc;
 
 	*out = NULL;
-	if (size < DISK_SIZE_MIN || size > DISK_SIZE_MAX)
+	if (size < CFS_CACHE_MIN || size > CFS_CACHE_MAX)
 		return err_set(err, CFS_EUSAGE, "a cache has from 1 MiB to 1 TiB");
 	d = calloc(1, sizeof(*d));
 	if (d == NULL)
 		return err_code(err, CFS_ENOMEM);
 	d->files = (struct disk_files){.index = -1, .parts = -1};
 	pthread_mutex_init(&d->lock, NULL);
-	d->dir = strdup(dir);
+	d->dir = absolute(dir);
 	rc = d->dir != NULL ? places_init(&d->places, disk_cache_places(size)) : CFS_ENOMEM;
 	if (rc == 0)
 		rc = open_first(d, err);
@@ -343,7 +357,8 @@ put_down(struct disk_cache *d, uint32_t at, struct disk_record *r, int rc)
 		d->pause_ns = now_mono_ns() + DISK_PAUSE_NS;
 	pthread_mutex_unlock(&d->lock);
 	if (rc != 0)
-		log_warn("cache %s: %s; nothing is written to it for a while", d->dir, strerror(rc));
+		log_warn("cache %s: %s; nothing is written to it for a while", d->dir,
+			 strerror(rc));
 }
 
 void

@@ -26,10 +26,9 @@
 
 #include "base/err.h"
 #include "base/rand.h"
+#include "client/cfs.h"
 
 #define DISK_PART     65536u
-#define DISK_SIZE_MIN (UINT64_C(1) << 20)
-#define DISK_SIZE_MAX (UINT64_C(1) << 40)
 /* For so long nothing is written after a write has failed. */
 #define DISK_PAUSE_NS (30 * UINT64_C(1000000000))
 /* How often somebody looks whether the files are still there, or a lock is free. */
@@ -40,7 +39,7 @@
 struct disk_cache;
 
 /*
- * Opens the cache in dir, which is made if it is not there, for at most size bytes (DISK_SIZE_MIN to DISK_SIZE_MAX). Fails only
+ * Opens the cache in dir, which is made if it is not there, for at most size bytes (CFS_CACHE_MIN to CFS_CACHE_MAX). Fails only
  * for what somebody must mend: CFS_EUSAGE (the size), CFS_EDENIED (it belongs to another user, or others may write to it), or
  * the code of what open(2) said. Freed with disk_cache_close().
  */

@@ -206,8 +206,7 @@ places_note(struct places *p, uint32_t at, const struct disk_record *r)
 {
 	struct place *a = &p->all[at];
 
-	if (a->state != PLACE_FREE ||
-	    places_find(p, r->scope, &r->blob, r->part) != PLACE_NONE)
+	if (a->state != PLACE_FREE || places_find(p, r->scope, &r->blob, r->part) != PLACE_NONE)
 		return;
 	a->r = *r;
 	a->state = PLACE_HELD;

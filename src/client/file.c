@@ -63,6 +63,8 @@ cfs_file_close(struct cfs_file *f, struct cfs_err *err)
 		rc = file_settle(f, NULL, err);
 	pthread_mutex_lock(&c->lock);
 	file_drop_segments(f);
+	call_free_locked(f->map_call);
+	f->map_call = NULL;
 	/* Only an interruption or a closed connection leaves writes behind: their answers must not come here. */
 	while (f->writes > 0 && !c->closing) {
 		struct call *k = c->flying.first;

@@ -24,6 +24,7 @@
 #define FILE_WRITES_MAX (12u * 1024 * 1024)
 
 struct segment;
+struct file_map;
 
 struct cfs_file {
 	struct cfs *c;
@@ -55,10 +56,19 @@ struct cfs_file {
 	uint64_t next_offset; /* where a program that reads on would read */
 	uint64_t read_ns;     /* when it read last */
 	size_t window;
+	/* which blobs it consists of, for the cache on disk (file_map.h) */
+	struct file_map *map;
+	struct call *map_call; /* one is on its way */
+	uint64_t map_from;     /* where that begins */
+	uint64_t map_retry_ns; /* none is asked for before */
+	bool map_spoiled;      /* the file was changed since it was asked for */
+	bool map_seen;         /* one has come, or not come */
 };
 
-/* Locked. Forgets what was read ahead. */
+/* Locked. Forgets what was read ahead, and of which blobs it consists. */
 void file_drop_segments(struct cfs_file *f);
+/* Locked. Forgets only the latter; one that is on its way is of no use. */
+void file_map_forget(struct cfs_file *f);
 /* Sends what was gathered, without waiting for the answer. With write_lock, not locked. */
 int file_send_gathered(struct cfs_file *f, bool durable, struct cfs_err *err);
 /*

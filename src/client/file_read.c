@@ -2,7 +2,8 @@
 
 /*
  * Reads of an open file. A program that reads on is served from segments that were asked for ahead of it; one that jumps
- * about gets exactly what it asks for, straight into its buffer; a small file may be there whole (trust_content.c).
+ * about gets exactly what it asks for, straight into its buffer; a small file may be there whole (trust_content.c), and parts of a
+ * large one on this machine's disk (file_cache.h).
  */
 
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/time.h"
+#include "client/file_cache.h"
 #include "client/file_segment.h"
 
 /* ---- from what was asked for ahead */
@@ -115,6 +117,8 @@ read_direct(struct cfs_file *f, unsigned char *buf, size_t size, uint64_t offset
 	pthread_mutex_lock(&f->c->lock);
 	if (rc == 0)
 		rc = file_take_answer(f, k, &a, err);
+	if (rc == 0)
+		file_cache_keep_answer(f, offset, &a);
 	call_free_locked(k);
 	return rc < 0 ? rc : (ssize_t)a.len;
 }
@@ -203,6 +207,34 @@ settle_for_read(struct cfs_file *f, struct cfs_err *err)
 	return rc;
 }
 
+/*
+ * Locked. All of it from the cache on disk, into *buf, or, where that is NULL, into memory that the caller frees; CFS_ENODATA:
+ * it is not there, or nearer by.
+ */
+static ssize_t
+read_cached(struct cfs_file *f, void **buf, size_t size, uint64_t offset)
+{
+	struct cache_read r;
+	void *own = NULL;
+
+	if (is_dirty(f, offset, size) || file_has_content(f) || segment_find(f, offset) != NULL ||
+	    !file_cache_plan(f, size, offset, &r))
+		return CFS_ENODATA;
+	if (*buf == NULL)
+		*buf = own = malloc(size);
+	if (*buf == NULL) {
+		file_map_unref(r.map);
+		return CFS_ENODATA;
+	}
+	if (file_cache_read(f, &r, *buf))
+		return (ssize_t)r.len;
+	if (own != NULL) {
+		free(own);
+		*buf = NULL;
+	}
+	return CFS_ENODATA;
+}
+
 static int
 check_read(struct cfs_file *f, size_t size, uint64_t offset, struct cfs_err *err)
 {
@@ -228,9 +260,12 @@ read_behind_writes(struct cfs_file *f, void *buf, size_t size, uint64_t offset, 
 			return rc;
 		pthread_mutex_lock(&c->lock);
 	}
-	if (!followed && !file_has_content(f))
-		follow(f, size, offset);
-	n = read_all(f, buf, size, offset, err);
+	n = followed ? CFS_ENODATA : read_cached(f, &buf, size, offset);
+	if (n == CFS_ENODATA) {
+		if (!followed && !file_has_content(f))
+			follow(f, size, offset);
+		n = read_all(f, buf, size, offset, err);
+	}
 	conn_push(c);
 	pthread_mutex_unlock(&c->lock);
 	return n;
@@ -272,6 +307,18 @@ view_segment(struct cfs_file *f, size_t size, uint64_t offset, struct cfs_view *
 	return n == CFS_EBUSY || n >= 0 ? CFS_ENODATA : n;
 }
 
+/* Locked. From the cache on disk. */
+static ssize_t
+view_cached(struct cfs_file *f, size_t size, uint64_t offset, struct cfs_view *v)
+{
+	void *copy = NULL;
+	ssize_t n = read_cached(f, &copy, size, offset);
+
+	if (n >= 0)
+		*v = (struct cfs_view){.data = copy, .len = (size_t)n, .copy = copy};
+	return n;
+}
+
 int
 cfs_file_view(struct cfs_file *f, size_t size, uint64_t offset, struct cfs_view *out,
 	      struct cfs_err *err)
@@ -284,7 +331,9 @@ cfs_file_view(struct cfs_file *f, size_t size, uint64_t offset, struct cfs_view 
 	if (n < 0)
 		return (int)n;
 	pthread_mutex_lock(&c->lock);
-	n = view_segment(f, size, offset, out, &followed, err);
+	n = view_cached(f, size, offset, out);
+	if (n == CFS_ENODATA)
+		n = view_segment(f, size, offset, out, &followed, err);
 	if (n != CFS_ENODATA)
 		conn_push(c);
 	pthread_mutex_unlock(&c->lock);

@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/time.h"
+#include "client/file_cache.h"
 #include "client/trust_state.h"
 #include "proto/codec.h"
 
@@ -144,11 +145,18 @@ segment_drop(struct segment *s)
 		segment_free(s);
 }
 
-void
-file_drop_segments(struct cfs_file *f)
+static void
+drop_segments(struct cfs_file *f)
 {
 	while (f->segments != NULL)
 		segment_drop(f->segments);
+}
+
+void
+file_drop_segments(struct cfs_file *f)
+{
+	drop_segments(f);
+	file_map_forget(f);
 }
 
 static void
@@ -163,6 +171,8 @@ segment_answered(struct call *k)
 		s->code = CFS_ECANCELED;
 	else
 		s->code = file_take_answer(s->f, k, &s->answer, &s->err);
+	if (s->code == 0)
+		file_cache_keep_segment(s->f, s);
 	call_free_locked(k);
 	if (c->file_watchers > 0)
 		conn_wake_all(c);
@@ -241,7 +251,7 @@ drop_idle(struct cfs *c)
 
 	for (struct cfs_file *f = c->files; f != NULL; f = f->next) {
 		if (now - f->read_ns > FILE_IDLE_NS)
-			file_drop_segments(f);
+			drop_segments(f);
 	}
 }
 
@@ -270,6 +280,8 @@ file_read_ahead(struct cfs_file *f, uint64_t offset, size_t size)
 		return;
 	if (want > f->size)
 		want = f->size;
+	if (end < want)
+		want = file_cache_until(f, end, want);
 	while (end < want) {
 		size_t part = (size_t)min_u64(want - end, step);
 

@@ -308,6 +308,7 @@ link_sign_in(struct link *l, const struct sign_in *s, uint64_t deadline, struct 
 	who->max_blob = (uint32_t)min_u64(rep.max_blob, CFS_BLOB_MAX);
 	if (who->max_blob < 65536 || rep.max_frame < who->max_blob)
 		return err_set(err, CFS_EPROTO, "the server's limits are too small");
+	terms->store = rep.store;
 	terms->max_frame = rep.max_frame;
 	terms->heartbeat_ms = rep.heartbeat_ms >= 1000 ? rep.heartbeat_ms : 10000;
 	frame_reader_set_max(l->reader, FRAME_MAX);

@@ -53,6 +53,7 @@ struct sign_in {
 };
 
 struct link_terms {
+	struct id128 store;
 	uint32_t max_frame, heartbeat_ms;
 };
 

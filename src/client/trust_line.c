@@ -209,6 +209,9 @@ trust_answered(struct cfs *c, struct call *k, const union m_any *rep)
 	} else if (k->op->number == OP_GETATTR && rep->attr_rep.attr.promise_ms > 0) {
 		trust_renew(p, k, rep->attr_rep.attr.promise_ms);
 		keep_attr(p, &rep->attr_rep.attr);
+	} else if (k->op->number == OP_MAP && rep->map_rep.attr.promise_ms > 0) {
+		trust_renew(p, k, rep->map_rep.attr.promise_ms);
+		keep_attr(p, &rep->map_rep.attr);
 	} else if (k->op->number == OP_READDIR && rep->readdir_rep.promise_ms > 0) {
 		trust_renew(p, k, rep->readdir_rep.promise_ms);
 		k->trust_mark = atomic_load(&p->epoch);

@@ -21,7 +21,9 @@ fill_pieces(struct session *s, const struct content_map *map, struct list *piece
 		const struct map_part *part = &map->parts[i];
 		struct m_map_piece piece = {
 		    .length = part->length,
-		    .kind = part->kind == MAP_HOLE ? 0 : part->kind == MAP_INLINE ? 1 : 2,
+		    .kind = part->kind == MAP_HOLE     ? 0
+			    : part->kind == MAP_INLINE ? 1
+						       : 2,
 		    .blob = part->blob,
 		    .blob_offset = part->blob_offset,
 		};

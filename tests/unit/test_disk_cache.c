@@ -194,8 +194,8 @@ it_is_bounded(void **state)
 	for (unsigned i = 0; i < 3 * places; i++)
 		assert_int_equal(is_there(f, i), i >= 2 * places);
 	/* And when it is made smaller. */
-	reopen(f, DISK_SIZE_MIN);
-	assert_true(bytes_on_disk(f) <= DISK_SIZE_MIN);
+	reopen(f, CFS_CACHE_MIN);
+	assert_true(bytes_on_disk(f) <= CFS_CACHE_MIN);
 	put(f, 0, DISK_PART);
 	assert_true(is_there(f, 0));
 	reopen(f, SIZE);
@@ -339,8 +339,8 @@ what_others_can_write_is_refused(void **state)
 	struct disk_cache *d = NULL;
 	char path[400];
 
-	assert_int_equal(disk_cache_open(f->dir, DISK_SIZE_MIN - 1, &d, &err), CFS_EUSAGE);
-	assert_int_equal(disk_cache_open(f->dir, DISK_SIZE_MAX + 1, &d, &err), CFS_EUSAGE);
+	assert_int_equal(disk_cache_open(f->dir, CFS_CACHE_MIN - 1, &d, &err), CFS_EUSAGE);
+	assert_int_equal(disk_cache_open(f->dir, CFS_CACHE_MAX + 1, &d, &err), CFS_EUSAGE);
 	assert_int_equal(chmod(f->dir, 0770), 0);
 	assert_int_equal(disk_cache_open(f->dir, SIZE, &d, &err), CFS_EDENIED);
 	assert_non_null(strstr(err.text, "others may write to it"));

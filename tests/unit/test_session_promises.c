@@ -427,16 +427,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_answer_waits),
-	    TEST(test_second_waits_too),
-	    TEST(test_names),
-	    TEST(test_what_stood_there),
-	    TEST(test_map),
-	    TEST(test_listing),
-	    TEST(test_silent_holder),
-	    TEST(test_connection_that_ended),
-	    TEST(test_release),
-	    TEST(test_unwanted),
+	    TEST(test_answer_waits),  TEST(test_second_waits_too),
+	    TEST(test_names),         TEST(test_what_stood_there),
+	    TEST(test_map),           TEST(test_listing),
+	    TEST(test_silent_holder), TEST(test_connection_that_ended),
+	    TEST(test_release),       TEST(test_unwanted),
 	    TEST(test_ghosts),
 	};
 

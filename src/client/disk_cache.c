@@ -140,6 +140,10 @@ open_first(struct disk_cache *d, struct cfs_err *err)
 			   d->dir);
 		rc = 0;
 	}
+	if (rc == CFS_ENOSPC || rc == CFS_EQUOTA) {
+		log_warn("cache %s: the disk is full; it is tried again later", d->dir);
+		rc = 0;
+	}
 	return rc;
 }
 

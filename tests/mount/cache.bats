@@ -3,6 +3,7 @@
 # The cache on this machine's disk: it saves the way to the server, is never old, never wrong, never too large, and may be lost at
 # any time.
 # limit: 300
+# shellcheck disable=SC2030,SC2031
 
 load ../lib/cfs
 load ../lib/proxy

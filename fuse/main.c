@@ -36,9 +36,8 @@ on_end(int sig)
 	(void)sig;
 	if (ending.session != NULL)
 		fuse_session_exit(ending.session);
-	if (ending.c != NULL) {
+	if (ending.c != NULL)
 		cfs_interrupt(ending.c);
-	}
 	/* A handler may have begun its next call just now: again, until the loop has ended. */
 	alarm(1);
 	errno = saved;
@@ -321,9 +320,8 @@ tell_parent(int fd, unsigned char code)
 {
 	int null;
 
-	if (fd < 0) {
+	if (fd < 0)
 		return;
-	}
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null >= 0 && code == 0) {
 		dup2(null, STDIN_FILENO);

@@ -167,13 +167,18 @@ through_proxy() {
 	[ "$(as alice cfs cat small)" = small ]
 }
 
-@test "the local disk is full: exit 8, no half file under the final name" {
+@test "the local disk is full: exit 8, no half file under the final name, and what was there stays" {
 	alice_with_old
 	head -c 20000000 /dev/urandom >big && as alice cfs put big
 	disk local 4M
 	run -8 as alice cfs get big local/copy
 	[[ $output == 'cfs get: '*[Ss]pace* ]]
 	[ -z "$(find local -mindepth 1)" ]
+	echo mine >local/copy
+	run -8 as alice cfs get big local/copy
+	[ "$(cat local/copy)" = mine ]
+	[ "$(find local -mindepth 1)" = local/copy ]
+	rm local/copy
 	mkdir tree && cp big tree/big && echo small >tree/small && as alice cfs put -r tree
 	run -9 as alice cfs get -r tree local
 	[ "$(find local/tree -type f)" = local/tree/small ]
@@ -190,6 +195,9 @@ through_proxy() {
 	run -7 as alice cfs get big copy
 	[[ $output == 'cfs get: big: '* ]]
 	[ ! -e copy ]
+	echo mine >copy
+	run -7 as alice cfs get big copy
+	[ "$(cat copy)" = mine ]
 	[ "$(as alice cfs cat f)" = old ]
 }
 

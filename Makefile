@@ -54,7 +54,9 @@ LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--build-id=none
 endif
 
 # EVENTS=0 writes no events: only for measuring what they cost, beside a whole build (tests/bench/events_cost).
-CPPFLAGS_ALL := -D_GNU_SOURCE -Isrc $(if $(filter 0,$(EVENTS)),-DCFS_NO_EVENTS) $(CPPFLAGS)
+# Under which sanitizer a program runs: gcc and clang would each say it in its own way.
+CPPFLAGS_ALL := -D_GNU_SOURCE -Isrc $(if $(filter 0,$(EVENTS)),-DCFS_NO_EVENTS) \
+	$(if $(SAN),-DCFS_SAN_ADDRESS) $(if $(TSAN),-DCFS_SAN_THREAD) $(CPPFLAGS)
 CFLAGS_ALL := -std=c11 -g -pthread $(HARDEN) $(WARN) $(CFLAGS)
 LDFLAGS_ALL := -pthread -Wl,--as-needed $(LINK) $(LDFLAGS)
 

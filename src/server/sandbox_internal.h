@@ -9,14 +9,9 @@
 #include "server/sandbox.h"
 
 /* Sanitizers need address space and a few calls of their own. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(CFS_SAN_ADDRESS) || defined(CFS_SAN_THREAD)
 #define SANDBOX_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANDBOX_SANITIZED 1
-#endif
-#endif
-#ifndef SANDBOX_SANITIZED
+#else
 #define SANDBOX_SANITIZED 0
 #endif
 

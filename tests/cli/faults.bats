@@ -43,9 +43,29 @@ alice_with_old() {
 	as alice cfs put old f
 }
 
-# Blobs of a put that is under way.
+# alice puts big over f, and another file under a new name; both are under way.
+two_puts() {
+	head -c 20000000 /dev/urandom >big
+	head -c 20000000 /dev/urandom >other
+	as alice cfs --timeout 3s --bwlimit 8M put big f 2>said 3>&- &
+	put=$!
+	as alice cfs --timeout 3s --bwlimit 8M put other new 2>said-other 3>&- &
+	put_other=$!
+	wait_until 20 some_has_arrived
+}
+
+# More than the blobs of one of two puts that are under way can be, or one would be over.
 some_has_arrived() {
-	[ "$(du -sk "$T/store/blobs" | cut -f1)" -gt 6000 ]
+	[ "$(du -sk "$T/store/blobs" | cut -f1)" -gt 12000 ]
+}
+
+two_puts_failed() {
+	for pid in "$put" "$put_other"; do
+		status=0 && wait "$pid" || status=$?
+		[ "$status" -eq 5 ]
+	done
+	grep -q '^cfs put: ' said
+	grep -q '^cfs put: ' said-other
 }
 
 # Bytes of a get that is under way: millions.
@@ -60,18 +80,13 @@ through_proxy() {
 	sed -i "s/^port = .*/port = $proxy_port/" home/alice/.config/cfs/profiles.conf
 }
 
-@test "the line is cut in mid-put: exit 5, the old file stays" {
+@test "the line is cut in mid-put: exit 5, the old file stays, of a new one nothing is seen" {
 	alice_with_old
-	head -c 20000000 /dev/urandom >big
 	through_proxy
-	as alice cfs --timeout 3s --bwlimit 8M put big f 2>said 3>&- &
-	put=$!
-	wait_until 10 some_has_arrived
+	two_puts
 	proxy_tell refuse
 	proxy_tell cut
-	status=0 && wait "$put" || status=$?
-	[ "$status" -eq 5 ]
-	grep -q '^cfs put: ' said
+	two_puts_failed
 	proxy_tell heal
 	[ "$(as alice cfs cat f)" = old ]
 	[ "$(as alice cfs ls)" = f ]
@@ -121,16 +136,11 @@ through_proxy() {
 
 @test "kill -9 of the server in mid-put: the old file is intact, the restart needs nothing" {
 	alice_with_old
-	head -c 30000000 /dev/urandom >big
-	as alice cfs --timeout 3s --bwlimit 8M put big f 2>said 3>&- &
-	put=$!
-	# Some of it has arrived.
-	wait_until 10 some_has_arrived
+	two_puts
 	kill_server -9
-	status=0 && wait "$put" || status=$?
-	[ "$status" -eq 5 ]
-	grep -q '^cfs put: ' said
+	two_puts_failed
 	start_server
+	[ "$(as alice cfs ls)" = f ]
 	[ "$(as alice cfs cat f)" = old ]
 	as alice cfs put big f
 	as alice cfs cat f | cmp - big

@@ -19,14 +19,9 @@
 #define WAITING_READS 80u /* of 4 MiB each */
 
 /* The address sanitizer keeps what was freed for a while: then only the answers are looked at. */
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(CFS_SAN_ADDRESS)
 #define MEMORY_COUNTS false
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define MEMORY_COUNTS false
-#endif
-#endif
-#ifndef MEMORY_COUNTS
+#else
 #define MEMORY_COUNTS true
 #endif
 

@@ -97,7 +97,7 @@ test_replay(void **state)
 {
 	struct id128 stream = id128_random();
 	struct m_unlink_req req;
-	struct m_empty rep;
+	struct m_unlink_rep rep;
 	struct peer p, again;
 
 	peer_start(*state, &p, 'a');
@@ -239,7 +239,7 @@ test_other_users_tree(void **state)
 	struct m_unlink_req req;
 	struct m_attr attr, found;
 	struct buf data = BUF_INIT;
-	struct m_empty rep;
+	struct m_unlink_rep rep;
 	struct peer a, b;
 
 	peer_start(t, &a, 'a');

@@ -74,7 +74,7 @@ test_changes_are_pushed(void **state)
 	struct m_rename_req rename = {.name = STR_LIT("a"), .to_name = STR_LIT("b")};
 	struct m_attr_rep attr_rep;
 	struct m_attr dir, attr;
-	struct m_empty empty;
+	struct m_unlink_rep removed;
 	struct peer a, b;
 	uint64_t since;
 
@@ -101,7 +101,7 @@ test_changes_are_pushed(void **state)
 	unlink.seq = ++a.seq;
 	unlink.dir = a.home;
 	unlink.dir_gen = a.gen;
-	assert_int_equal(peer_call(&a, OP_UNLINK, &unlink, &empty, NULL), 0);
+	assert_int_equal(peer_call(&a, OP_UNLINK, &unlink, &removed, NULL), 0);
 	push = next_push(&b);
 	expect(&push, 2, OP_UNLINK, "/alice/b", "");
 	peer_disconnect(&b);

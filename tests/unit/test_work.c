@@ -243,7 +243,7 @@ without_threads_jobs_run_inline(void **state)
 }
 
 /* A sanitizer cannot go on where no memory can be had. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(CFS_SAN_ADDRESS) || defined(CFS_SAN_THREAD)
 #define CAN_LIMIT_MEMORY false
 #else
 #define CAN_LIMIT_MEMORY true

@@ -45,7 +45,8 @@ struct mount {
 	double attr_timeout, entry_timeout, negative_timeout; /* seconds */
 	uint64_t fresh_ns; /* the shorter of the first two; 0: nothing is remembered */
 	bool read_only, stored_ids;
-	atomic_uint_fast64_t look_ns; /* what the last look-up at the server took */
+	atomic_uint_fast64_t look_ns;                 /* what the last look-up at the server took */
+	atomic_uint_fast64_t total_bytes, free_bytes; /* as the server said last; 0: never */
 	struct inodes inodes;
 	struct listings listings;
 	struct ahead ahead;

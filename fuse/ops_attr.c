@@ -284,12 +284,30 @@ op_access(fuse_req_t req, fuse_ino_t ino, int mask)
 	inode_put(&m->inodes, i);
 }
 
+/* The server's word on its space; while there is no line, or no answer, what it said last. */
+static int
+ask_space(struct mount *m, struct cfs_space *out)
+{
+	bool known = atomic_load(&m->total_bytes) != 0;
+	int rc = known && !cfs_is_online(m->c) ? CFS_ENET : cfs_statfs(m->c, out, NULL);
+
+	if (rc == 0) {
+		atomic_store(&m->total_bytes, out->total_bytes);
+		atomic_store(&m->free_bytes, out->free_bytes);
+	} else if (known && (rc == CFS_ENET || rc == CFS_ETIMEDOUT)) {
+		*out = (struct cfs_space){.total_bytes = atomic_load(&m->total_bytes),
+					  .free_bytes = atomic_load(&m->free_bytes)};
+		rc = 0;
+	}
+	return rc;
+}
+
 static void
 op_statfs(fuse_req_t req, fuse_ino_t ino)
 {
 	struct mount *m = mount_of(req);
 	struct cfs_space space;
-	int rc = cfs_statfs(m->c, &space, NULL);
+	int rc = ask_space(m, &space);
 
 	(void)ino;
 	if (rc != 0) {

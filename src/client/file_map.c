@@ -134,7 +134,7 @@ file_map_await(struct cfs_file *f)
 	if (f->map_call == NULL)
 		return;
 	waiter_init(&w, c, none_is_asked_for, f, -1);
-	w.eager = true;
+	w.eager = w.breakable = true;
 	c->file_watchers++;
 	/* Who was interrupted is told so by the read that follows. */
 	(void)conn_wait(c, &w, NULL);

@@ -61,7 +61,9 @@ mount_pid() {
 @test "with the server gone calls fail in bounded time, and unmounting works" {
 	mount_as alice "$T/m" -o subdir=alice,timeout=2
 	echo x >"$T/m/a"
+	space=$(stat -f -c %b "$T/m")
 	kill_server -9
+	[ "$(timeout 10 stat -f -c %b "$T/m")" = "$space" ]
 	run ! timeout 20 cat "$T/m/b"
 	[ "$status" -ne 124 ]
 	run ! timeout 20 sh -c "echo y >'$T/m/c'"

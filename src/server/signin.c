@@ -179,9 +179,12 @@ signin_check(struct store *store, const struct signin_request *req, bool passwor
 	}
 	if (rc == 0)
 		rc = record_in_transaction(store, req, peer, out, err);
-	/* A store that takes no changes can still be read. */
-	if (rc == CFS_EREADONLY && req->way != SIGNIN_INVITE && !req->enrol)
+	/* A store that takes no changes can still be read, and one that is full can be made emptier. */
+	if ((rc == CFS_EREADONLY || rc == CFS_ENOSPC) && req->way != SIGNIN_INVITE && !req->enrol) {
+		log_warn("%s: %s signed in, which could not be noted: %s", peer, out->me.name,
+			 err->text);
 		rc = 0;
+	}
 	if (rc == 0)
 		rc = store_id(store, &out->store, &out->gen, err);
 	return rc;

@@ -23,10 +23,10 @@ struct log_file {
 	sqlite3_file *real;
 	unsigned char *gathered;
 	size_t len, cap;
-	sqlite3_int64 at; /* where the gathered bytes belong */
-	sqlite3_int64
-	    next; /* behind the page that was written last: what comes there continues the log */
-	bool header, commit; /* the last write was a page's header; that of a commit */
+	sqlite3_int64 at;      /* where the gathered bytes belong */
+	sqlite3_int64 page_at; /* where the page of the last header belongs; 0: it was written */
+	sqlite3_int64 next;    /* behind the page that was added last: what comes there continues */
+	bool header, commit;   /* the last write was a page's header; that of a commit */
 };
 
 static struct log_file *
@@ -86,7 +86,8 @@ write_through(struct log_file *l, const void *data, int n, sqlite3_int64 offset)
 static int
 write_header(struct log_file *l, const unsigned char *data, sqlite3_int64 offset)
 {
-	/* Not the next one: it is written anew, to mend a checksum, and no page comes behind it. */
+	l->page_at = offset + HEADER_SIZE;
+	/* Not the next one: it may be written anew, to mend a checksum, and then no page comes behind it. */
 	if (offset < l->next)
 		return write_through(l, data, HEADER_SIZE, offset);
 	if ((l->len > 0 && offset != l->at + (sqlite3_int64)l->len) || l->len > GATHER_MAX) {
@@ -107,17 +108,18 @@ log_write(sqlite3_file *f, const void *data, int n, sqlite3_int64 offset)
 {
 	struct log_file *l = log_of(f);
 	bool commit = l->commit;
-	int rc;
 
 	if (n == HEADER_SIZE)
 		return write_header(l, data, offset);
-	l->next = offset + n;
+	/* A page that is written over within its transaction comes without a header, and adds nothing. */
+	if (offset == l->page_at)
+		l->next = offset + n;
+	l->page_at = 0;
 	if (!l->header || offset != l->at + (sqlite3_int64)l->len ||
 	    !gather(l, data, (size_t)n, offset))
 		return write_through(l, data, n, offset);
 	l->header = l->commit = false;
-	rc = commit ? flush(l) : SQLITE_OK;
-	return rc;
+	return commit ? flush(l) : SQLITE_OK;
 }
 
 /* ---- everything else is SQLite's own, on what was written before */

@@ -74,8 +74,10 @@ fsck_and_restart() {
 @test "after a commit that cannot be flushed nothing is promised until a restart" {
 	start_with_old
 	order flush log error $EIO 1
-	run -7 as alice cfs put new f
+	run ! as alice cfs put new f
 	order flush log error 0 0
+	# The put's own flush failed, or one in the background just before it (the keeper's): then the store was read-only already.
+	[[ $status -eq 7 && $output == *'input/output error'* ]] || [[ $status -eq 1 && $output == *read-only* ]]
 	# The next flush would work; what it covers is not known any more.
 	run ! as alice cfs put new g
 	[[ $output == *read-only* ]]

@@ -130,6 +130,9 @@ int frame_write(struct frame_writer *w, unsigned op, uint16_t flags, uint64_t nu
 int frame_write_error(struct frame_writer *w, unsigned op, uint64_t number, int code,
 		      const char *text);
 
+/* Gives back the memory that is kept for the next frames. */
+void frame_writer_trim(struct frame_writer *w);
+
 /*
  * Frames made beforehand: appends header and encoded payload to out (for answers that must wait, or that were stored),
  * and queues a copy of such bytes, whole frames all of them. 0, CFS_ENOMEM, or CFS_ETOOBIG (above FRAME_MAX); nothing is

@@ -11,8 +11,8 @@
 /* Bulk up to this is copied: cheaper than a record and an iovec of its own. */
 #define COPY_MAX (16 * 1024)
 
-/* The gathering buffer is kept when it is empty, up to this. */
-#define GATHER_KEEP (16 * 1024)
+/* The gathering buffer is kept when it is empty, up to this, until frame_writer_trim(). */
+#define GATHER_KEEP (256 * 1024)
 
 #define IOV_BATCH 64
 
@@ -209,6 +209,13 @@ frame_write_raw(struct frame_writer *w, const void *frames, size_t len)
 	if (rc == 0)
 		push_segment(w, NULL, len);
 	return rc;
+}
+
+void
+frame_writer_trim(struct frame_writer *w)
+{
+	if (w->gather.len == 0)
+		buf_fini(&w->gather);
 }
 
 static int

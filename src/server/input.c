@@ -14,6 +14,9 @@
 /* Frames handled before changes are done and answers sent. */
 #define FRAMES_AT_ONCE 256
 
+/* What is answered meanwhile is sent before more is read, so that the client has something to do. */
+#define ANSWERS_AT_ONCE ((size_t)128 * 1024)
+
 /* Answers that wait to be sent before no more requests are read. */
 #define OUT_BYTES_MAX ((size_t)6 * 1024 * 1024)
 
@@ -168,8 +171,16 @@ read_one(struct session *s)
 void
 input_read(struct session *s)
 {
-	for (unsigned n = 0; n < FRAMES_AT_ONCE && input_open(s) && read_one(s);)
+	size_t enough = frame_writer_queued(s->writer) + ANSWERS_AT_ONCE;
+
+	/* What is asked for together is read from one state of the store. */
+	if (s->store)
+		store_hold_reads(s->store, true);
+	for (unsigned n = 0; n < FRAMES_AT_ONCE && frame_writer_queued(s->writer) < enough &&
+			     input_open(s) && read_one(s);)
 		n++;
+	if (s->store)
+		store_hold_reads(s->store, false);
 }
 
 void

@@ -22,7 +22,7 @@
 #define READ_VERIFY        4u
 #define READ_PROMISE       8u
 
-/* Content without blobs up to this is copied into the answer at once. */
+/* Content without blobs up to this is answered at once. */
 #define DIRECT_MAX (64u * 1024)
 
 /* Bytes of blobs that are read without a worker, if they are in memory. */
@@ -327,22 +327,34 @@ reads_job_done(struct session *s, struct work_job *job)
 	return true;
 }
 
-/* Small inline content that nobody is told of: no job, no buffer. */
+static void
+release_plan(void *arg)
+{
+	content_plan_free(arg);
+}
+
+/* Small inline content that nobody is told of: no job, no buffer, sent from where it was read. Takes the plan. */
 static int
-answer_direct(struct session *s, struct call *c, const struct content_plan *plan,
-	      uint32_t promise_ms, size_t data_len, struct cfs_err *err)
+answer_direct(struct session *s, struct call *c, struct content_plan *plan, uint32_t promise_ms,
+	      struct cfs_err *err)
 {
 	struct m_read_rep *rep = &c->rep->read_rep;
-	unsigned char bytes[DIRECT_MAX];
-	int rc;
+	struct iovec piece = {.iov_base = (void *)(uintptr_t)plan->inlined.data,
+			      .iov_len = plan->inlined.len};
+	const struct frame_bulk bulk = {
+	    .pieces = &piece, .count = 1, .release = release_plan, .arg = plan};
+	int rc = fill_reply(s, plan, promise_ms, rep);
 
-	rc = read_parts(s->store, plan, false, bytes, err);
-	if (rc == 0)
-		rc = fill_reply(s, plan, promise_ms, rep);
-	if (rc)
-		return rc;
-	c->bulk_out = (struct bytes_view){.data = bytes, .len = data_len};
-	reply_call(s, c, 0, NULL);
+	if (rc) {
+		content_plan_free(plan);
+		return err_code(err, rc);
+	}
+	if (piece.iov_len == 0) {
+		reply_status(s, c->op, c->number, 0, rep, NULL);
+		content_plan_free(plan);
+	} else {
+		reply_pieces(s, c->op, c->number, rep, &bulk);
+	}
 	tally_op(s, c->op, c->came_ns, 0);
 	return CALL_LATER;
 }
@@ -398,10 +410,7 @@ handle_READ(struct session *s, struct call *c, struct cfs_err *err)
 	if (rc)
 		return rc;
 	data_len = plan_data(plan, &blobs);
-	if (!blobs && data_len <= DIRECT_MAX && plan->attr.owner == s->me.id) {
-		rc = answer_direct(s, c, plan, promise_ms, data_len, err);
-		content_plan_free(plan);
-		return rc;
-	}
+	if (!blobs && data_len <= DIRECT_MAX && plan->attr.owner == s->me.id)
+		return answer_direct(s, c, plan, promise_ms, err);
 	return submit(s, c, req, plan, promise_ms, err);
 }

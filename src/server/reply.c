@@ -68,7 +68,6 @@ reply_call(struct session *s, const struct call *c, int status, const struct cfs
 	size_t len = c->bulk_out.len;
 	struct iovec piece = {.iov_len = len};
 	struct frame_bulk bulk = {.pieces = &piece, .count = 1, .release = free};
-	int rc = CFS_ENOMEM;
 
 	if (status == CFS_ENOENT && c->absent_ms > 0) {
 		reply_absent(s, c);
@@ -79,13 +78,22 @@ reply_call(struct session *s, const struct call *c, int status, const struct cfs
 		return;
 	}
 	piece.iov_base = bulk.arg = malloc(len);
-	if (bulk.arg) {
-		memcpy(bulk.arg, c->bulk_out.data, len);
-		rc = frame_write(s->writer, c->op->number | FRAME_REPLY, 0, c->number, c->op->reply,
-				 c->rep, &bulk);
-		if (rc)
-			free(bulk.arg);
+	if (!bulk.arg) {
+		check(s, CFS_ENOMEM);
+		return;
 	}
+	memcpy(bulk.arg, c->bulk_out.data, len);
+	reply_pieces(s, c->op, c->number, c->rep, &bulk);
+}
+
+void
+reply_pieces(struct session *s, const struct op_desc *op, uint64_t number, const void *rep,
+	     const struct frame_bulk *bulk)
+{
+	int rc = frame_write(s->writer, op->number | FRAME_REPLY, 0, number, op->reply, rep, bulk);
+
+	if (rc)
+		bulk->release(bulk->arg);
 	check(s, rc);
 }
 
@@ -101,17 +109,13 @@ reply_bulk(struct session *s, const struct op_desc *op, uint64_t number, const v
 {
 	struct iovec piece = {.iov_base = buf ? buf->data : NULL, .iov_len = bulk_len};
 	struct frame_bulk bulk = {.pieces = &piece, .count = 1, .release = release_buf, .arg = buf};
-	int rc;
 
 	if (bulk_len == 0) {
 		bufpool_put(buf);
 		reply_status(s, op, number, 0, rep, NULL);
 		return;
 	}
-	rc = frame_write(s->writer, op->number | FRAME_REPLY, 0, number, op->reply, rep, &bulk);
-	if (rc)
-		bufpool_put(buf);
-	check(s, rc);
+	reply_pieces(s, op, number, rep, &bulk);
 }
 
 int

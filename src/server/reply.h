@@ -13,6 +13,10 @@ void reply_call(struct session *s, const struct call *c, int status, const struc
 void reply_bulk(struct session *s, const struct op_desc *op, uint64_t number, const void *rep,
 		struct poolbuf *bulk, size_t bulk_len);
 
+/* The same with any bulk, which is released in every case. */
+void reply_pieces(struct session *s, const struct op_desc *op, uint64_t number, const void *rep,
+		  const struct frame_bulk *bulk);
+
 /* Queues a plain answer, or an error with err's text. */
 void reply_status(struct session *s, const struct op_desc *op, uint64_t number, int status,
 		  const void *rep, const struct cfs_err *err);

@@ -190,6 +190,7 @@ run_timers(struct session *s)
 	if (!s->trimmed && now >= s->active_ns + TRIM_NS) {
 		bufpool_trim(s->put_bufs);
 		bufpool_trim(s->read_bufs);
+		frame_writer_trim(s->writer);
 		buf_fini(&s->scratch);
 		(void)malloc_trim(0);
 		s->trimmed = true;

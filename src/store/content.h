@@ -112,7 +112,8 @@ struct content_plan {
 	struct inode_attr attr;     /* of the one version that all parts come from */
 	struct content_part *parts; /* contiguous from the offset asked for */
 	size_t count;
-	uint64_t length; /* sum of the parts */
+	uint64_t length;           /* sum of the parts */
+	struct bytes_view inlined; /* what PART_INLINE's data are, one behind the other */
 };
 
 /* One piece of a map, made by content_map(): which bytes of which blob, if any. */

@@ -62,7 +62,9 @@ add_inline(struct planner *p, const struct extent *e, uint32_t skip, uint32_t le
 	struct content_part part = {.kind = PART_INLINE, .length = length};
 	int rc;
 
-	if (buf_append(&p->bytes, (const unsigned char *)e->data.data + skip, length) != 0)
+	/* With room for what buf_take() puts behind, or all of it would be moved then. */
+	if (buf_reserve(&p->bytes, (size_t)length + 1) == NULL ||
+	    buf_append(&p->bytes, (const unsigned char *)e->data.data + skip, length) != 0)
 		return err_code(err, CFS_ENOMEM);
 	/* The bytes passed their checksum: a hash of them is as good as a stored one. */
 	if (length == e->len) {
@@ -121,15 +123,22 @@ add_extent(struct planner *p, struct db_stmt *st, struct cfs_err *err)
 			db_col_blob(st, EXTENT_COLUMN_COUNT + 1), skip, length, err);
 }
 
+#define PLAN_COLUMNS                                                                               \
+	"SELECT " EXTENT_COLUMNS ", b.length, b.sha FROM extent e LEFT JOIN blob b"                \
+	" ON b.id = e.blob WHERE e.ino = ?1 AND e.off < ?3"
+
 static int
 collect(struct planner *p, uint64_t ino, struct cfs_err *err)
 {
-	static const struct db_sql sql = {
-	    "SELECT " EXTENT_COLUMNS ", b.length, b.sha FROM extent e LEFT JOIN blob b"
-	    " ON b.id = e.blob WHERE e.ino = ?1 AND e.off < ?3 AND e.off >="
+	static const struct db_sql from_start = {PLAN_COLUMNS
+						 " AND e.off + e.len > ?2 ORDER BY e.off"};
+	static const struct db_sql from_within = {
+	    PLAN_COLUMNS
+	    " AND e.off >="
 	    " COALESCE((SELECT max(p.off) FROM extent p WHERE p.ino = ?1 AND p.off <= ?2), ?2)"
 	    " AND e.off + e.len > ?2 ORDER BY e.off"};
-	struct db_stmt *st = db_use(p->s->db, &sql, err);
+	/* At the start there is nothing before that could reach into it: one search in the tree less. */
+	struct db_stmt *st = db_use(p->s->db, p->next == 0 ? &from_start : &from_within, err);
 	int rc;
 
 	db_bind_u64(st, 1, ino);
@@ -157,8 +166,13 @@ finish(struct planner *p, struct content_plan **plan_out, struct cfs_err *err)
 	if (m == NULL)
 		return err_code(err, CFS_ENOMEM);
 	m->plan = p->plan;
+	m->bytes = buf_take(&p->bytes, &m->plan.inlined.len);
+	if (m->bytes == NULL) {
+		free(m);
+		return err_code(err, CFS_ENOMEM);
+	}
 	m->plan.parts = p->parts;
-	m->bytes = buf_take(&p->bytes, NULL);
+	m->plan.inlined.data = m->bytes;
 	p->parts = NULL;
 	for (size_t i = 0; i < m->plan.count; i++) {
 		if (m->plan.parts[i].kind == PART_INLINE) {

@@ -109,7 +109,11 @@ struct store {
 	uint64_t db_opened_ns; /* now_mono_ns() */
 
 	bool in_txn, in_read;
-	uint64_t last_event; /* given in this transaction, 0 none yet */
+	bool hold_reads;      /* store_hold_reads() */
+	bool held;            /* a read transaction is open that no verb is in */
+	uint64_t held_commit; /* the last commit before it began */
+	uint64_t held_ns;     /* when that was, now_mono_ns() */
+	uint64_t last_event;  /* given in this transaction, 0 none yet */
 	bool content_refused;
 	struct stream_cache stream;
 	struct usage_delta usage, usage_saved;
@@ -138,6 +142,8 @@ int store_open_with(const char *path, const struct store_conf *conf, struct stor
 		    struct db *db, struct store **out, struct cfs_err *err);
 /* Opens the database if it is not. Every verb begins with it, with store_read_begin() or with store_need_txn(). */
 int store_need_db(struct store *s, struct cfs_err *err);
+/* Ends a held read transaction, if there is one; with only_old if somebody committed since, or it is too old. */
+void store_held_end(struct store *s, bool only_old);
 /* CFS_EFAIL where a change is called outside a transaction. */
 int store_need_txn(struct store *s, struct cfs_err *err);
 /*

@@ -140,6 +140,7 @@ store_need_db(struct store *s, struct cfs_err *err)
 {
 	struct db *db = NULL;
 
+	store_held_end(s, true);
 	if (s->db != NULL)
 		return 0;
 	int rc = 0;
@@ -183,6 +184,7 @@ store_idle(struct store *s)
 
 	if (s->memory || s->in_txn || s->in_read)
 		return;
+	store_held_end(s, false);
 	(void)pthread_mutex_lock(&s->db_lock);
 	if (s->flushing == 0) {
 		db = s->db;
@@ -213,6 +215,7 @@ store_close(struct store *s)
 	if (s == NULL)
 		return;
 	store_rollback(s);
+	store_held_end(s, false);
 	db_close(s->db);
 	give_slot(s);
 	if (s->blobs != NULL)

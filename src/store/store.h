@@ -79,6 +79,13 @@ void store_idle(struct store *s);
 /* The same, but only if others wait for a database to be closed and this one was open for a moment. Called between transactions. */
 void store_yield(struct store *s);
 
+/*
+ * While held, reads share one read transaction instead of beginning one each; what any process has committed before a verb is called
+ * is seen by it all the same. For a caller who has several reads to do and ends the hold at once then; a held
+ * transaction lasts for 100 ms at most.
+ */
+void store_hold_reads(struct store *s, bool hold);
+
 /* The store's own id (random, made by store_create). */
 int store_id(struct store *s, struct id128 *id_out, uint32_t *gen_out, struct cfs_err *err);
 

@@ -23,6 +23,7 @@ store_begin(struct store *s, struct cfs_err *err)
 
 	if (s->in_txn || s->in_read)
 		return err_set(err, CFS_EFAIL, "a transaction is open");
+	store_held_end(s, false);
 	rc = store_need_db(s, err);
 	if (rc != 0)
 		return rc;
@@ -106,6 +107,30 @@ store_need_txn(struct store *s, struct cfs_err *err)
 			 : err_set(err, CFS_EFAIL, "no transaction is open");
 }
 
+/* DESIGN 5: the log cannot begin anew while somebody reads. */
+#define HELD_NS (100 * (uint64_t)NS_PER_MS)
+
+void
+store_held_end(struct store *s, bool only_old)
+{
+	if (!s->held || s->in_read)
+		return;
+	/* A commit is counted before anybody hears of it, so what is not counted yet nobody can miss. */
+	if (only_old && s->held_commit == store_last_commit(s) &&
+	    now_mono_ns() - s->held_ns < HELD_NS && db_check_write(s->db, NULL) == 0)
+		return;
+	s->held = false;
+	db_end_read(s->db);
+}
+
+void
+store_hold_reads(struct store *s, bool hold)
+{
+	s->hold_reads = hold;
+	if (!hold)
+		store_held_end(s, false);
+}
+
 int
 store_read_begin(struct store *s, bool *began, struct cfs_err *err)
 {
@@ -113,9 +138,13 @@ store_read_begin(struct store *s, bool *began, struct cfs_err *err)
 	int rc = store_need_db(s, err);
 	if (rc != 0 || s->in_txn || s->in_read)
 		return rc;
-	rc = db_begin_read(s->db, err);
+	if (!s->held) {
+		s->held_commit = store_last_commit(s);
+		s->held_ns = now_mono_ns();
+		rc = db_begin_read(s->db, err);
+	}
 	if (rc == 0)
-		s->in_read = *began = true;
+		s->held = s->in_read = *began = true;
 	return rc;
 }
 
@@ -124,6 +153,7 @@ store_read_end(struct store *s, bool began)
 {
 	if (!began)
 		return;
-	db_end_read(s->db);
 	s->in_read = false;
+	if (!s->hold_reads)
+		store_held_end(s, false);
 }

@@ -57,28 +57,37 @@ struct get {
 	uint32_t mode_mask; /* what of a file's mode is taken over */
 };
 
+/* One thing to fetch. A directory's listing is fetched ahead if it is an entry of another. */
+struct place {
+	const char *remote, *local;
+	const struct cfs_attr *attr;
+	struct children *siblings; /* NULL for the top */
+	size_t index;
+	bool fresh; /* it goes into a directory that was made just now, so nothing is in its way */
+};
+
 static int
-get_file(struct get *g, const char *remote, const char *local, const struct cfs_attr *attr,
-	 struct cfs_err *err)
+get_file(struct get *g, const struct place *p, struct cfs_err *err)
 {
 	struct cfs_get item = {
-	    .attr = *attr,
-	    .remote = remote,
-	    .local = g->to_stdout ? NULL : local,
+	    .attr = *p->attr,
+	    .remote = p->remote,
+	    .local = g->to_stdout ? NULL : p->local,
 	    .fd = g->to_stdout ? STDOUT_FILENO : -1,
 	    .noclobber = g->o.noclobber,
-	    .nofollow = strcmp(local, g->to) != 0,
+	    .nofollow = strcmp(p->local, g->to) != 0,
+	    .absent = p->fresh,
 	    .set_times = !g->to_stdout,
 	    .set_mode = !g->to_stdout,
 	};
 
 	if (g->o.dry_run) {
-		cli_did(g->t.cli, "get", remote, true);
+		cli_did(g->t.cli, "get", p->remote, true);
 		cli_item_done(g->t.cli);
 		return 0;
 	}
 	item.attr.mode &= g->mode_mask;
-	progress_expect(&g->t.progress, 1, attr->size);
+	progress_expect(&g->t.progress, 1, p->attr->size);
 	return cfs_xfer_get(g->t.x, &item, err);
 }
 
@@ -106,11 +115,12 @@ get_symlink(struct get *g, const char *remote, const char *local, const struct c
 
 /* Makes the local directory, or takes a real one that is there. */
 static int
-make_local_directory(const char *local, bool dry_run, struct cfs_err *err)
+make_local_directory(const char *local, bool dry_run, bool *made_out, struct cfs_err *err)
 {
 	struct stat st;
 
-	if (dry_run || mkdir(local, 0777) == 0 ||
+	*made_out = !dry_run && mkdir(local, 0777) == 0;
+	if (dry_run || *made_out ||
 	    (errno == EEXIST && lstat(local, &st) == 0 && S_ISDIR(st.st_mode))) {
 		return 0;
 	}
@@ -118,24 +128,16 @@ make_local_directory(const char *local, bool dry_run, struct cfs_err *err)
 		       strerror(errno == EEXIST ? ENOTDIR : errno));
 }
 
-/* A directory's listing, which is fetched ahead for those that are entries of another. */
-struct place {
-	const char *remote, *local;
-	const struct cfs_attr *attr;
-	struct children *siblings; /* NULL for the top */
-	size_t index;
-};
-
 static int get_any(struct get *g, const struct place *p, struct cfs_err *err);
 
 static int
-get_child(struct get *g, const struct place *dir, struct children *list, size_t i,
+get_child(struct get *g, const struct place *dir, struct children *list, size_t i, bool fresh,
 	  struct cfs_err *err)
 {
 	const struct child *child = &list->v[i];
 	char *remote = remote_join(dir->remote, child->name);
 	char *local = remote_join(dir->local, child->name);
-	const struct place p = {remote, local, &child->attr, list, i};
+	const struct place p = {remote, local, &child->attr, list, i, fresh};
 	int rc = cli_check(g->t.cli, err);
 
 	if (rc != 0) {
@@ -158,7 +160,8 @@ static int
 get_directory(struct get *g, const struct place *p, struct cfs_err *err)
 {
 	struct children list = {0};
-	int rc = make_local_directory(p->local, g->o.dry_run, err);
+	bool made;
+	int rc = make_local_directory(p->local, g->o.dry_run, &made, err);
 
 	if (rc != 0) {
 		return rc;
@@ -166,7 +169,7 @@ get_directory(struct get *g, const struct place *p, struct cfs_err *err)
 	rc = p->siblings != NULL ? listings_take(g->listings, p->siblings, p->index, &list, err)
 				 : children_read(g->t.c, p->attr->ref, &list, err);
 	for (size_t i = 0; rc == 0 && i < list.n; i++) {
-		rc = get_child(g, p, &list, i, err);
+		rc = get_child(g, p, &list, i, made, err);
 	}
 	children_fini(&list);
 	if (rc == 0 && !g->o.dry_run &&
@@ -183,7 +186,7 @@ get_any(struct get *g, const struct place *p, struct cfs_err *err)
 
 	switch (p->attr->type) {
 	case CFS_FILE:
-		rc = get_file(g, p->remote, p->local, p->attr, err);
+		rc = get_file(g, p, err);
 		break;
 	case CFS_DIR:
 		rc = get_directory(g, p, err);

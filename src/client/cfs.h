@@ -419,6 +419,7 @@ struct cfs_get {
 	bool noclobber;
 	bool
 	    nofollow; /* a symbolic link that is local's last name is replaced: for names that came from the server */
+	bool absent; /* nothing is at local, as the caller knows, who made the directory */
 	bool set_times, set_mode;
 	void *tag;
 };

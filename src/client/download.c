@@ -43,14 +43,15 @@ download_of(struct item *it)
 /* ---- on a worker */
 
 static int
-check_piece(const struct m_read_piece *p, const unsigned char *data, struct cfs_err *err)
+check_piece(struct sha256_ctx *sha, const struct m_read_piece *p, const unsigned char *data,
+	    struct cfs_err *err)
 {
 	struct sha256 have;
 	int rc;
 
 	if (p->has_hash == 0)
 		return 0;
-	rc = sha256_once(NULL, data, p->length, &have);
+	rc = sha256_once(sha, data, p->length, &have);
 	if (rc < 0)
 		return err_code(err, rc);
 	if (!sha256_equal(&have, &p->hash))
@@ -69,7 +70,7 @@ check_all(const struct chunk *ch, struct list pieces, struct cfs_err *err)
 	while (rc == 0 && list_next(&pieces, &p)) {
 		if (p.kind == 0)
 			continue;
-		rc = check_piece(&p, ch->data + at, err);
+		rc = check_piece(ch->sha, &p, ch->data + at, err);
 		at += p.length;
 	}
 	return rc;
@@ -124,6 +125,8 @@ open_target(struct download *d, bool regular_only, struct cfs_err *err)
 	    .noclobber = d->want.noclobber,
 	    .nofollow = d->want.nofollow,
 	    .regular_only = regular_only,
+	    .absent = d->want.absent,
+	    .number = atomic_fetch_add(&d->base.x->temp_number, 1),
 	    .mode = d->want.set_mode ? d->attr.mode & 0777 : 0666,
 	};
 	int rc = target_open(&d->target, &want, err);

@@ -13,7 +13,6 @@
 
 #include "base/bytes.h"
 #include "base/io.h"
-#include "base/rand.h"
 #include "base/time.h"
 
 #define POLL_MS 100
@@ -129,15 +128,15 @@ resolve(const char *path, bool nofollow, struct stat *st, bool *exists)
 }
 
 static char *
-temp_name(const char *path)
+temp_name(const char *path, uint64_t number)
 {
 	const char *slash = strrchr(path, '/');
 	size_t dir = slash != NULL ? (size_t)(slash - path) + 1 : 0;
 	char *temp = NULL;
 
 	/* Not made from the final name, which may be as long as a name can be. */
-	if (asprintf(&temp, "%.*s.cfs-%016llx.part", (int)dir, path,
-		     (unsigned long long)rand_u64()) < 0)
+	if (asprintf(&temp, "%.*s.cfs-%016llx.part", (int)dir, path, (unsigned long long)number) <
+	    0)
 		return NULL;
 	return temp;
 }
@@ -146,10 +145,10 @@ int
 target_open(struct target *t, const struct target_want *w, struct cfs_err *err)
 {
 	struct stat st;
-	bool exists;
+	bool exists = false;
 
 	*t = (struct target){.fd = -1, .owned = true};
-	t->path = resolve(w->path, w->nofollow, &st, &exists);
+	t->path = w->absent ? strdup(w->path) : resolve(w->path, w->nofollow, &st, &exists);
 	if (t->path == NULL)
 		return err_code(err, CFS_ENOMEM);
 	if (exists && w->noclobber)
@@ -165,7 +164,7 @@ target_open(struct target *t, const struct target_want *w, struct cfs_err *err)
 		t->fd = io_open(t->path, O_WRONLY | O_NOCTTY, 0);
 		return t->fd < 0 ? local_error(err, errno, w->path) : 0;
 	}
-	t->temp = temp_name(t->path);
+	t->temp = temp_name(t->path, w->number);
 	if (t->temp == NULL)
 		return err_code(err, CFS_ENOMEM);
 	t->fd = io_open(t->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, w->mode);

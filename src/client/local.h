@@ -44,12 +44,15 @@ struct target_want {
 	bool noclobber;
 	bool nofollow;     /* a symbolic link is replaced, not written through */
 	bool regular_only; /* nothing that opening or writing could wait for */
+	bool absent;       /* nothing is there, as the caller knows: it is not looked for */
 	uint32_t mode;     /* of a new file, less the umask */
+	uint64_t number;   /* of the temporary name: one that nobody else has */
 };
 /*
  * Opens for a path: a temporary file beside it (beside what it points to, if it is a symbolic link), which has the
  * permissions of the file that it replaces, or where the path is a device, fifo or socket, that itself; with regular_only
- * nothing is opened then and 1 returned. CFS_EEXIST with noclobber when there is something, CFS_EISDIR.
+ * nothing is opened then and 1 returned. CFS_EEXIST with noclobber when there is something, CFS_EISDIR. With absent,
+ * target_commit() tells of what came there meanwhile all the same, or replaces it.
  */
 int target_open(struct target *t, const struct target_want *w, struct cfs_err *err);
 /* Takes a descriptor, not owned. */

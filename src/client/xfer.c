@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/rand.h"
 #include "base/time.h"
 
 #define PROGRESS_NS (50 * (uint64_t)NS_PER_MS)
@@ -95,8 +96,15 @@ chunk_work(struct chunk *ch, void (*run)(struct work_job *job), void (*step)(str
 static void
 run_riders(struct work_job *job)
 {
-	for (struct chunk *ch = CONTAINER_OF(job, struct chunk, job); ch != NULL; ch = ch->rider)
+	/* A new one costs more than to hash a kilobyte; without memory for it each makes its own. */
+	struct sha256_ctx *sha = sha256_new();
+
+	for (struct chunk *ch = CONTAINER_OF(job, struct chunk, job); ch != NULL; ch = ch->rider) {
+		ch->sha = sha;
 		ch->ride(&ch->job);
+		ch->sha = NULL;
+	}
+	sha256_free(sha);
 }
 
 static void
@@ -433,6 +441,7 @@ cfs_xfer_new(struct cfs *c, const struct cfs_xfer_hooks *hooks, struct cfs_xfer 
 		x->hooks = *hooks;
 	x->completed_last = &x->completed;
 	x->riders_last = &x->riders;
+	atomic_init(&x->temp_number, rand_u64());
 	atomic_init(&x->cancel, false);
 	int rc = ensure_pool(x, err);
 	if (rc < 0) {

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/hash.h"
 #include "base/work.h"
 #include "client/blobs.h"
 #include "client/call.h"
@@ -33,6 +34,7 @@ struct chunk {
 	struct chunk *next; /* in x->completed, or in an item's own list */
 	struct chunk *live_next, **live_prev;
 	struct chunk *rider;                /* the next that shares this one's job */
+	struct sha256_ctx *sha;             /* for its job, shared with riders; NULL: none */
 	void (*ride)(struct work_job *job); /* what run is to a job of its own */
 	void (*step)(
 	    struct chunk *ch); /* what comes when call or job has ended; in the user's thread */
@@ -81,6 +83,7 @@ struct cfs_xfer {
 	size_t spare_count;
 	atomic_bool cancel; /* jobs that wait for a pipe give up */
 	uint64_t progress, progress_ns;
+	_Atomic uint64_t temp_number; /* of the next temporary name */
 	unsigned failed;
 	struct cfs_err fatal; /* code 0: none */
 };

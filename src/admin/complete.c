@@ -5,6 +5,7 @@
 #include "admin/admin.h"
 #include "base/complete.h"
 #include "proto/codec.h"
+#include "show/top.h"
 
 /* __complete: what may stand at the end of a command line of cfsadm, see base/complete.h. */
 
@@ -32,9 +33,12 @@ offer_users(struct admin *a, struct complete *c)
 static bool
 offer_kind(struct complete *c, const char *kind, void *arg)
 {
-	if (strcmp(kind, "USER") != 0)
+	if (strcmp(kind, "USER") == 0)
+		offer_users(arg, c);
+	else if (strcmp(kind, TOP_SORT_KIND) == 0)
+		top_offer_sorts(c);
+	else
 		return false;
-	offer_users(arg, c);
 	return true;
 }
 

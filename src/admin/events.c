@@ -9,6 +9,7 @@
 #include "client/event.h"
 #include "proto/codec.h"
 #include "proto/frame.h"
+#include "show/event_stream.h"
 #include "show/event_text.h"
 
 /* events: all that happens, as it happens. */
@@ -17,38 +18,18 @@
 #define AWAY_MS 30000
 #define LOOK_MS 200
 
+#define NOTE_MAX 160u
+
 struct events {
 	const struct admin *a;
 	struct admin_link *link;
-	int64_t since, count;
-	bool no_follow;
+	struct event_stream stream;
 	int64_t told;
 	uint64_t cursor, newest; /* newest: when it began */
 	struct buf strings;
 };
 
-static const struct arg_opt opts[] = {
-    {.short_name = 's',
-     .long_name = "since",
-     .kind = ARG_INT,
-     .offset = offsetof(struct events, since),
-     .arg_name = "N",
-     .help = "also those that happened after event N; 0 all that are kept",
-     .min = 0,
-     .max = INT64_MAX},
-    {.short_name = 'c',
-     .long_name = "count",
-     .kind = ARG_INT,
-     .offset = offsetof(struct events, count),
-     .arg_name = "N",
-     .help = "end after N events",
-     .min = 1,
-     .max = INT64_MAX},
-    {.long_name = "no-follow",
-     .kind = ARG_FLAG,
-     .offset = offsetof(struct events, no_follow),
-     .help = "end when all that has happened was told"},
-};
+static const struct arg_opt opts[] = {EVENT_STREAM_OPTS(struct events, stream)};
 
 static int
 print_one(void *arg, const struct cfs_event *e)
@@ -62,7 +43,7 @@ print_one(void *arg, const struct cfs_event *e)
 static bool
 enough(const struct events *w)
 {
-	return (w->count > 0 && w->told >= w->count) || (w->no_follow && w->cursor >= w->newest);
+	return event_stream_is_enough(&w->stream, w->told, w->cursor, w->newest);
 }
 
 static int
@@ -73,7 +54,7 @@ on_notice(struct events *w, const struct frame *f, struct cfs_err *err)
 	struct m_notice n;
 	int rc = frame_decode(f, &m, NULL, err);
 
-	while (rc == 0 && !(w->count > 0 && w->told >= w->count) && list_next(&m.notices, &n)) {
+	while (rc == 0 && !enough(w) && list_next(&m.notices, &n)) {
 		if (event_give(&w->strings, &n.event, n.target, print_one, w))
 			rc = err_set(err, CFS_ELOCALIO, "cannot write to standard output");
 		w->told++;
@@ -92,17 +73,17 @@ static int
 on_overflow(const struct events *w, const struct frame *f, struct cfs_err *err)
 {
 	struct m_overflow_push m;
+	char text[NOTE_MAX];
 	int rc = frame_decode(f, &m, NULL, err);
 
 	if (rc)
 		return rc;
-	if (w->a->json)
-		return output_json(json_pack("{s:s, s:I, s:I}", "event", "overflow", "since",
-					     (json_int_t)m.since, "gone", (json_int_t)m.gone),
-				   err);
-	(void)fprintf(stderr,
-		      "cfsadm: events between %llu and %llu are kept no more: some were missed\n",
-		      (unsigned long long)m.since, (unsigned long long)m.gone);
+	if (w->a->json) {
+		event_stream_print_gone(stdout, m.since, m.gone);
+		return 0;
+	}
+	event_stream_gone_text(text, sizeof(text), m.since, m.gone);
+	(void)fprintf(stderr, "cfsadm: %s\n", text);
 	return 0;
 }
 
@@ -112,6 +93,7 @@ follow(struct events *w, struct cfs_err *err)
 {
 	struct m_subscribe_req req = {.since = w->cursor, .filter = 4};
 	struct m_subscribe_rep rep;
+	char text[NOTE_MAX];
 	struct frame f;
 	int rc = admin_call(w->link, OP_SUBSCRIBE, &req, &rep, err);
 
@@ -119,8 +101,11 @@ follow(struct events *w, struct cfs_err *err)
 		return rc;
 	if (w->cursor == UINT64_MAX)
 		w->cursor = rep.since;
-	if (w->newest == 0)
+	if (w->newest == 0) {
 		w->newest = rep.newest;
+		if (event_stream_ahead_text(&w->stream, text, sizeof(text), w->newest))
+			(void)fprintf(stderr, "cfsadm: %s\n", text);
+	}
 	while (rc == 0 && !enough(w)) {
 		rc = admin_receive(w->link, &f, err);
 		if (rc == 0 && !f.is_reply && f.op == OP_NOTICE)
@@ -149,7 +134,7 @@ connect_again(struct events *w, struct cfs_err *err)
 int
 cmd_events(struct admin *a, int argc, char **argv, struct cfs_err *err)
 {
-	struct events w = {.a = a, .since = -1, .strings = BUF_INIT};
+	struct events w = {.a = a, .stream = EVENT_STREAM_INIT, .strings = BUF_INIT};
 	const struct arg_group group = {
 	    .title = "Options", .opts = opts, .n = ARRAY_SIZE(opts), .values = &w};
 	const struct arg_spec spec = {
@@ -165,7 +150,7 @@ cmd_events(struct admin *a, int argc, char **argv, struct cfs_err *err)
 	rc = admin_args(a, &spec, argc, argv, &first, err);
 	if (rc)
 		return rc < 0 ? rc : 0;
-	w.cursor = w.since < 0 ? UINT64_MAX : (uint64_t)w.since;
+	w.cursor = event_stream_begin(&w.stream);
 	rc = admin_config(a, err);
 	if (rc == 0)
 		rc = admin_connect_daemon(a, &w.link, err);

@@ -209,6 +209,23 @@ err_from_errno(int errno_value)
 }
 
 int
+err_from_local(int errno_value)
+{
+	switch (errno_value) {
+	case ENOENT:
+	case EEXIST:
+	case EACCES:
+	case EPERM:
+		return err_from_errno(errno_value);
+	case ENOSPC:
+	case EDQUOT:
+		return CFS_ELOCALSPACE;
+	default:
+		return CFS_ELOCALIO;
+	}
+}
+
+int
 err_from_wire(unsigned number)
 {
 	for (size_t i = 0; i < ENTRY_COUNT; i++) {

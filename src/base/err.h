@@ -69,6 +69,12 @@ int err_to_errno(int code);
 /* The CFS code nearest to an errno of the server's or client's own system calls; CFS_EIO where none fits. */
 int err_from_errno(int errno_value);
 
+/*
+ * The code for an errno of a call on this machine's files, where the client works on them: what scripts tell apart by its exit
+ * code (not there, not permitted, there already, no space) as such, all else CFS_ELOCALIO.
+ */
+int err_from_local(int errno_value);
+
 /* The code for a number from the wire (positive there); CFS_EFAIL for a number this build does not know. */
 int err_from_wire(unsigned number);
 

@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/globals.h"
 #include "cli/shell.h"
+#include "show/top.h"
 
 /* __complete: what may stand at the end of a command line of `cfs`, see base/complete.h. */
 
@@ -72,6 +73,8 @@ offer_value(struct complete *c, const struct arg_opt *o)
 		offer_profiles(c);
 	} else if (strcmp(o->arg_name, "FILE") == 0) {
 		complete_files(c, false);
+	} else if (strcmp(o->arg_name, TOP_SORT_KIND) == 0) {
+		top_offer_sorts(c);
 	}
 	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
 		if (strcmp(o->long_name, values[i].option) == 0) {

@@ -106,7 +106,7 @@ get_symlink(struct get *g, const char *remote, const char *local, const struct c
 		unlink(local);
 	}
 	if (symlink(target, local) != 0) {
-		return transfer_failed(&g->t, remote, err_from_errno(errno), strerror(errno));
+		return transfer_failed(&g->t, remote, err_from_local(errno), strerror(errno));
 	}
 	cli_did(g->t.cli, "get", remote, false);
 	cli_item_done(g->t.cli);
@@ -124,8 +124,9 @@ make_local_directory(const char *local, bool dry_run, bool *made_out, struct cfs
 	    (errno == EEXIST && lstat(local, &st) == 0 && S_ISDIR(st.st_mode))) {
 		return 0;
 	}
-	return err_set(err, CFS_ELOCALIO, "%s: %s", local,
-		       strerror(errno == EEXIST ? ENOTDIR : errno));
+	int why = errno == EEXIST ? ENOTDIR : errno;
+
+	return err_set(err, err_from_local(why), "%s: %s", local, strerror(why));
 }
 
 static int get_any(struct get *g, const struct place *p, struct cfs_err *err);
@@ -298,11 +299,17 @@ check_target(struct get *g, int sources, struct cfs_err *err)
 {
 	struct stat st;
 	size_t len = strlen(g->to);
+	bool there, gone;
 
 	g->to_stdout = strcmp(g->to, "-") == 0;
-	g->into = !g->to_stdout && stat(g->to, &st) == 0 && S_ISDIR(st.st_mode);
+	there = !g->to_stdout && stat(g->to, &st) == 0;
+	gone = !there && errno == ENOENT;
+	g->into = there && S_ISDIR(st.st_mode);
 	if (!g->to_stdout && !g->into && (sources > 1 || (len > 0 && g->to[len - 1] == '/'))) {
-		return err_set(err, CFS_ENOTDIR, "%s: is no directory on this machine", g->to);
+		return gone ? err_set(err, CFS_ENOENT, "%s: no such directory on this machine",
+				      g->to)
+			    : err_set(err, CFS_ENOTDIR, "%s: is no directory on this machine",
+				      g->to);
 	}
 	return 0;
 }

@@ -126,8 +126,7 @@ put_file(struct put *p, const char *local, struct cfs_ref dir, const char *name,
 		if (e == EINTR) {
 			return err_code(err, CFS_ECANCELED);
 		}
-		return transfer_failed(&p->t, local, e == ENOENT ? CFS_ENOENT : CFS_ELOCALIO,
-				       strerror(e));
+		return transfer_failed(&p->t, local, err_from_local(e), strerror(e));
 	}
 	if (S_ISDIR(st.st_mode)) {
 		close(fd);
@@ -225,7 +224,7 @@ put_symlink(struct put *p, FTSENT *e, const struct level *parent, const char *na
 	int rc;
 
 	if (n < 0) {
-		return transfer_failed(&p->t, e->fts_path, CFS_ELOCALIO, strerror(errno));
+		return transfer_failed(&p->t, e->fts_path, err_from_local(errno), strerror(errno));
 	}
 	target[n] = '\0';
 	if (p->o.dry_run) {
@@ -267,7 +266,8 @@ put_entry(struct put *p, FTSENT *e, const struct level *parent, const char *name
 	case FTS_ERR:
 	case FTS_NS:
 		level_free(e);
-		return transfer_failed(&p->t, e->fts_path, CFS_ELOCALIO, strerror(e->fts_errno));
+		return transfer_failed(&p->t, e->fts_path, err_from_local(e->fts_errno),
+				       strerror(e->fts_errno));
 	default:
 		return transfer_failed(&p->t, e->fts_path, CFS_EUNSUPPORTED,
 				       "is a device, socket or fifo; left out");

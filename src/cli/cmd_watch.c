@@ -5,37 +5,19 @@
 #include "cli/hooks.h"
 #include "cli/output.h"
 #include "cli/remote.h"
+#include "show/event_stream.h"
 #include "show/event_text.h"
 
 /* watch: events as they happen, printed or handed to a program. */
 
 struct watch_values {
-	int64_t since, count, jobs;
+	struct event_stream stream;
+	int64_t jobs;
 	const char *exec;
-	bool no_follow;
 };
 
 const struct arg_opt watch_opts[] = {
-    {.short_name = 's',
-     .long_name = "since",
-     .kind = ARG_INT,
-     .offset = offsetof(struct watch_values, since),
-     .arg_name = "N",
-     .help = "also those that happened after event N; 0 all that are kept",
-     .min = 0,
-     .max = INT64_MAX},
-    {.short_name = 'c',
-     .long_name = "count",
-     .kind = ARG_INT,
-     .offset = offsetof(struct watch_values, count),
-     .arg_name = "N",
-     .help = "end after N events",
-     .min = 1,
-     .max = INT64_MAX},
-    {.long_name = "no-follow",
-     .kind = ARG_FLAG,
-     .offset = offsetof(struct watch_values, no_follow),
-     .help = "end when all that has happened was told"},
+    EVENT_STREAM_OPTS(struct watch_values, stream),
     {.short_name = 'x',
      .long_name = "exec",
      .kind = ARG_STRING,
@@ -54,7 +36,8 @@ const struct arg_opt watch_opts[] = {
 const size_t watch_n_opts = sizeof watch_opts / sizeof *watch_opts;
 
 /* What ended the subscription from inside. */
-#define ENOUGH 1
+#define ENOUGH   1
+#define NOTE_MAX 160u
 
 struct watch {
 	struct cli *cli;
@@ -85,7 +68,7 @@ on_event(void *arg, const struct cfs_event *e)
 		event_print(w->cli->out, e, w->cli->opt.json, false);
 	}
 	w->told++;
-	return rc == 0 && w->told == w->o.count ? ENOUGH : rc;
+	return rc == 0 && event_stream_is_enough(&w->o.stream, w->told, 0, w->newest) ? ENOUGH : rc;
 }
 
 static int
@@ -97,24 +80,22 @@ on_caught_up(void *arg, uint64_t upto, uint64_t newest)
 	(void)newest;
 	fflush(w->cli->out);
 	rc = cli_check(w->cli, &w->err);
-	return rc == 0 && w->o.no_follow && upto >= w->newest ? ENOUGH : rc;
+	return rc == 0 && event_stream_is_enough(&w->o.stream, w->told, upto, w->newest) ? ENOUGH
+											 : rc;
 }
 
 static int
 on_overflow(void *arg, uint64_t since, uint64_t gone)
 {
 	struct watch *w = arg;
+	char text[NOTE_MAX];
 
 	if (w->cli->opt.json && w->hooks == NULL) {
-		json_t *o = json_object();
-
-		json_object_set_new(o, "event", json_string("overflow"));
-		json_object_set_new(o, "since", json_integer((json_int_t)since));
-		json_object_set_new(o, "gone", json_integer((json_int_t)gone));
-		out_json(w->cli, o);
+		event_stream_print_gone(w->cli->out, since, gone);
+		return 0;
 	}
-	cli_note(w->cli, "events between %llu and %llu are kept no more: some were missed",
-		 (unsigned long long)since, (unsigned long long)gone);
+	event_stream_gone_text(text, sizeof text, since, gone);
+	cli_note(w->cli, "cfs watch: %s", text);
 	return 0;
 }
 
@@ -164,12 +145,43 @@ take_paths(struct cli *cli, size_t n, char **argv, struct paths *p, struct cfs *
 	return n > 0 ? 0 : remote_default(cli, c, err);
 }
 
+/* A path need not be there: it may have been, or be made later. But it may be a mistake, too. */
+static int
+say_what_is_absent(struct cli *cli, struct cfs *c, const struct paths *p, struct cfs_err *err)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		struct cfs_attr attr;
+		int rc = cfs_stat(c, p->remotes[i].path, false, &attr, err);
+
+		if (rc == CFS_ENOENT || rc == CFS_ENOTDIR) {
+			char *path = out_escape(p->remotes[i].path);
+
+			cli_note(cli, "cfs watch: %s: no such file or directory at present",
+				 path != NULL ? path : "");
+			free(path);
+		} else if (rc != 0) {
+			return cli_wrap(err, p->remotes[i].path);
+		}
+	}
+	return 0;
+}
+
+static void
+say_what_is_ahead(const struct watch *w)
+{
+	char text[NOTE_MAX];
+
+	if (event_stream_ahead_text(&w->o.stream, text, sizeof text, w->newest)) {
+		cli_note(w->cli, "cfs watch: %s", text);
+	}
+}
+
 static int
 run(struct watch *w, struct cfs *c, const struct paths *paths, struct cfs_err *err)
 {
 	struct cfs_subscription *sub;
 	struct cfs_subscribe how = {
-	    .since = w->o.since < 0 ? CFS_SINCE_NOW : (uint64_t)w->o.since,
+	    .since = event_stream_begin(&w->o.stream),
 	    .filter = CFS_EVENTS_VISIBLE,
 	    .paths = paths->v,
 	    .path_count = paths->n,
@@ -183,6 +195,7 @@ run(struct watch *w, struct cfs *c, const struct paths *paths, struct cfs_err *e
 	if (rc != 0) {
 		return rc;
 	}
+	say_what_is_ahead(w);
 	rc = cfs_subscription_wait(sub, err);
 	cfs_unsubscribe(sub);
 	if (w->hooks != NULL) {
@@ -199,7 +212,11 @@ int
 cmd_watch(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 {
 	struct watch w = {
-	    .cli = cli, .o = {.since = -1, .jobs = 1}, .err = CFS_ERR_INIT, .newest = UINT64_MAX};
+	    .cli = cli,
+	    .o = {.stream = EVENT_STREAM_INIT, .jobs = 1},
+	    .err = CFS_ERR_INIT,
+	    .newest = UINT64_MAX,
+	};
 	const struct cli_args args = {
 	    .name = "watch",
 	    .synopsis = "[--since N] [--exec COMMAND [-j N]] [PATH...]",
@@ -221,6 +238,9 @@ cmd_watch(struct cli *cli, int argc, char **argv, struct cfs_err *err)
 	}
 	if (rc == 0) {
 		rc = take_paths(cli, (size_t)(argc - first), argv + first, &paths, &c, err);
+	}
+	if (rc == 0) {
+		rc = say_what_is_absent(cli, c, &paths, err);
 	}
 	if (rc == 0) {
 		rc = remote_follow(cli, &c, err);

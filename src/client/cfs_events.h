@@ -35,7 +35,7 @@ enum cfs_event_kind {
 };
 enum cfs_event_filter {
 	CFS_EVENTS_RECEIPTS = 1, /* downloads of own files by others */
-	CFS_EVENTS_UNSEEN = 2,   /* of those the ones not marked seen */
+	CFS_EVENTS_UNSEEN = 2,   /* of those the ones not marked seen, or not when it subscribed */
 	CFS_EVENTS_VISIBLE = 4,  /* all one may know; without: what one did, and in the own tree */
 	CFS_EVENTS_OTHERS = 8,   /* a subscription: not what this connection itself changed */
 };

@@ -20,9 +20,7 @@
 static int
 local_error(struct cfs_err *err, int errno_value, const char *what)
 {
-	int code = errno_value == ENOSPC || errno_value == EDQUOT ? CFS_ELOCALSPACE : CFS_ELOCALIO;
-
-	return err_set(err, code, "%s: %s", what, strerror(errno_value));
+	return err_set(err, err_from_local(errno_value), "%s: %s", what, strerror(errno_value));
 }
 
 /* ---- source */

@@ -105,6 +105,7 @@ watch_begin(struct session *s, const struct m_subscribe_req *req, uint64_t *sinc
 	w->filter = req->filter;
 	w->kinds = req->kinds;
 	*since_out = req->since == UINT64_MAX ? *newest_out : req->since;
+	w->began = *newest_out;
 	w->cursor = w->told = *since_out;
 	w->behind = w->fresh = true;
 	w->rest_until = 0;
@@ -184,6 +185,9 @@ is_wanted(const struct watch *w, const struct event *e)
 
 	if (w->kinds && !(w->kinds & UINT32_C(1) << e->kind))
 		return false;
+	/* What happens while it listens is news to it, though another device of the owner's may have been faster to see it. */
+	if ((w->filter & EVENTS_UNSEEN) && e->seen && e->id <= w->began)
+		return false;
 	if (paths.count == 0)
 		return true;
 	while (list_next(&paths, &dir)) {
@@ -260,7 +264,9 @@ static int
 push_events(struct session *s, struct cfs_err *err)
 {
 	struct watch *w = &s->watch;
-	const struct event_want want = {w->filter, w->kinds, (const uint64_t *)w->dirs.data,
+	/* Which of the receipts are wanted, is_wanted() tells. */
+	const unsigned filter = w->filter & EVENTS_UNSEEN ? EVENTS_MINE : w->filter;
+	const struct event_want want = {filter, w->kinds, (const uint64_t *)w->dirs.data,
 					w->paths.count};
 	struct collector c = {.s = s};
 	uint64_t before;

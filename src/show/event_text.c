@@ -128,12 +128,13 @@ event_print(FILE *f, const struct cfs_event *e, bool json, bool receipt)
 		print_json(f, e);
 		return;
 	}
-	out_time(time, sizeof time, e->time_ns);
 	path = out_escape(e->path);
 	device = out_escape(e->device);
 	if (path != NULL && device != NULL && receipt) {
+		out_time(time, sizeof time, e->time_ns);
 		print_receipt(f, time, e, path, device);
 	} else if (path != NULL) {
+		out_time_seconds(time, sizeof time, e->time_ns);
 		print_line(f, time, e, path);
 	}
 	free(path);

@@ -37,13 +37,25 @@ out_escape(const char *bytes)
 }
 
 void
-out_time(char *buf, size_t size, int64_t time_ns)
+out_time_seconds(char *buf, size_t size, int64_t time_ns)
 {
 	time_t t = (time_t)(time_ns / 1000000000);
 	struct tm tm;
 
-	if (localtime_r(&t, &tm) == NULL || strftime(buf, size, "%Y-%m-%d %H:%M", &tm) == 0) {
+	if (localtime_r(&t, &tm) == NULL || strftime(buf, size, "%Y-%m-%d %H:%M:%S", &tm) == 0) {
 		snprintf(buf, size, "?");
+	}
+}
+
+void
+out_time(char *buf, size_t size, int64_t time_ns)
+{
+	size_t n;
+
+	out_time_seconds(buf, size, time_ns);
+	n = strlen(buf);
+	if (n > strlen(":59")) {
+		buf[n - strlen(":59")] = '\0';
 	}
 }
 

@@ -20,6 +20,8 @@ char *out_escape(const char *bytes);
 
 /* "2026-01-31 14:03" in local time. */
 void out_time(char *buf, size_t size, int64_t time_ns);
+/* "2026-01-31 14:03:59", where one line follows the other closely. */
+void out_time_seconds(char *buf, size_t size, int64_t time_ns);
 
 /* "12345", or with human "12.1K". */
 void out_size(char *buf, size_t size, uint64_t bytes, bool human);

@@ -19,6 +19,9 @@
 /* The page's width where there is no terminal. */
 #define TEXT_WIDTH  120u
 
+/* As top_sort_name() has them. */
+#define SORT_KEYS "traffic, ops, failures, user or idle"
+
 static int
 take_sort(void *values, const char *text, struct cfs_err *err)
 {
@@ -30,7 +33,7 @@ take_sort(void *values, const char *text, struct cfs_err *err)
 			return 0;
 		}
 	}
-	return err_set(err, CFS_EUSAGE, "'%s' is no order of connections", text);
+	return err_set(err, CFS_EUSAGE, "'%s' is none of " SORT_KEYS, text);
 }
 
 const struct arg_opt top_opts[] = {
@@ -57,8 +60,8 @@ const struct arg_opt top_opts[] = {
      .help = "print it as text, once"},
     {.long_name = "sort",
      .kind = ARG_CALL,
-     .arg_name = "KEY",
-     .help = "order of connections: traffic, ops, failures, user or idle",
+     .arg_name = TOP_SORT_KIND,
+     .help = "order of connections: " SORT_KEYS,
      .call = take_sort},
     {.long_name = "filter",
      .kind = ARG_STRING,
@@ -67,6 +70,14 @@ const struct arg_opt top_opts[] = {
      .help = "show only what has TEXT in it"},
 };
 const size_t top_n_opts = sizeof(top_opts) / sizeof(top_opts[0]);
+
+void
+top_offer_sorts(struct complete *c)
+{
+	for (int i = 0; i < TOP_SORTS; i++) {
+		complete_offer(c, top_sort_name((enum top_sort)i), NULL);
+	}
+}
 
 /* A signal ends it early; check() says whether that was meant. */
 static int

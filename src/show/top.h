@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #include "base/args.h"
+#include "base/complete.h"
 #include "base/err.h"
 #include "client/cfs_top.h"
 
@@ -50,6 +51,10 @@ struct top_options {
 	}
 extern const struct arg_opt top_opts[];
 extern const size_t top_n_opts;
+
+/* What --sort takes, as the synopsis calls it; offers those that there are. */
+#define TOP_SORT_KIND "KEY"
+void top_offer_sorts(struct complete *c);
 
 /*
  * Shows it until the user ends it: on the terminal; as text, once, where out is none; as JSON. colors: whether there may

@@ -49,6 +49,8 @@ setup() {
 	[ "$(cat colors)" = --color ]
 	[ "$(as alice cfs __complete -- cfs ls --color=al)" = --color=always ]
 	[ "$(as alice cfs __complete -- cfs --color n)" = never ]
+	[ "$(as alice cfs __complete -- cfs top --sort '' | tr '\n' ' ')" = 'traffic ops failures user idle ' ]
+	[ "$(as alice cfs __complete -- cfs top --sort=f)" = --sort=failures ]
 	[ "$(as alice cfs __complete -- cfs -P d)" = default ]
 	[ "$(as alice cfs __complete -- cfs logout d)" = default ]
 	[ "$(as alice cfs __complete -- cfs --password-file x)" = $'\tfiles' ]
@@ -73,6 +75,7 @@ setup() {
 	[ "$(offered user list '')" = '' ]
 	[ "$(offered invite --device a)" = 'alice ' ]
 	[ "$(offered invite --dev)" = '--device ' ]
+	[ "$(offered top --sort '')" = 'traffic ops failures user idle ' ]
 	[ "$(offered user --password-file x)" = $'\tfiles ' ]
 	[ "$(cfsadm __complete -- cfsadm -c x)" = $'\tfiles' ]
 	# Errors in the settings do not get in the way.

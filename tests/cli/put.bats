@@ -117,7 +117,14 @@ setup() {
 	mkdir here
 	as alice cfs get dir/one here && [ "$(cat here/one)" = 1 ]
 	as alice cfs get 'dir/*' here && [ "$(cat here/two)" = 2 ]
-	run -1 as alice cfs get dir/one dir/two nowhere
+	run -3 as alice cfs get dir/one dir/two nowhere
+	[ "$output" = 'cfs get: nowhere: no such directory on this machine' ]
+	run -3 as alice cfs get dir/one nowhere/
+	run -3 as alice cfs get dir/one nowhere/one
+	[ "$output" = 'cfs get: dir/one: nowhere/one: No such file or directory' ]
+	[ "$(as alice cfs --json get dir/one nowhere/one 2>&1 | jq -r .error)" = NOENT ]
+	run -3 as alice cfs get -r dir nowhere/dir
+	run -1 as alice cfs get dir/one dir/two here/one
 	run -1 as alice cfs get dir/one here/one/
 	# A directory is not replaced by a file.
 	as alice cfs mkdir dir/sub

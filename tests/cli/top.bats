@@ -50,6 +50,10 @@ keys() {
 	grep -q '^ cfs top  cfsd ' "$T/user"
 	grep -q ' alice  .*127.0.0.1' "$T/user"
 	run ! grep -q bob "$T/user"
+	run -2 as alice cfs top --sort=size
+	[[ $output == *"'size' is none of traffic, ops, failures, user or idle" ]]
+	run -2 admin top --sort=size
+	[[ $output == *"'size' is none of traffic, ops, failures, user or idle" ]]
 	# Nothing is wider than was asked for, and without UTF-8 nothing but ASCII.
 	LC_ALL=C admin top --once >"$T/ascii"
 	[ "$(awk 'length > 120' "$T/ascii" | wc -l)" -eq 0 ]

@@ -35,13 +35,13 @@ follow() {
 	as alice cfs rm docs/b
 	run -0 as alice cfs watch --since 0 --no-follow docs
 	[ "${#lines[@]}" -eq 4 ]
-	[[ ${lines[0]} == *'alice  create  /alice/docs' ]]
+	[[ ${lines[0]} == 20??-??-??\ ??:??:??\ \ *'  alice  create  /alice/docs' ]]
 	[[ ${lines[1]} == *'alice  put  /alice/docs/a (5)' ]]
 	[[ ${lines[2]} == *'alice  rename  /alice/docs/a -> /alice/docs/b' ]]
 	[[ ${lines[3]} == *'alice  unlink  /alice/docs/b' ]]
 	# Only this path, and only from then on.
 	n=$(as alice cfs --json watch --since 0 --no-follow docs/a | jq -s '.[0].id')
-	run -0 as alice cfs --json watch --since "$n" --no-follow docs/a
+	run -0 --separate-stderr as alice cfs --json watch --since "$n" --no-follow docs/a
 	[ "$(jq -r '.op + " " + .path + " " + (.target // "")' <<<"$output")" = 'rename /alice/docs/a /alice/docs/b' ]
 	# Pushed.
 	follow alice seen cfs watch --since 0 --count 6 docs
@@ -50,6 +50,29 @@ follow() {
 	as alice cfs rm docs/c
 	wait_until 10 eval "! kill -0 $FOLLOWER"
 	[[ $(tail -n 2 seen) == *'create  /alice/docs/c'*'unlink  /alice/docs/c' ]]
+}
+
+@test "what is not there, and a number that is none yet, are said; what is made there is told" {
+	follow alice seen cfs watch --count 1 docs/new 2>said
+	wait_until 10 grep -q . said
+	[ "$(cat said)" = 'cfs watch: /alice/docs/new: no such file or directory at present' ]
+	as alice cfs mkdir -p docs/new
+	wait_until 10 eval "! kill -0 $FOLLOWER"
+	[[ $(cat seen) == *'create  /alice/docs/new' ]]
+	# What was there has its past, and is looked at once more.
+	as alice cfs rmdir docs/new
+	run -0 --separate-stderr as alice cfs watch --since 0 --no-follow docs/new
+	[ "${#lines[@]}" -eq 2 ]
+	[ -n "$stderr" ]
+	run -0 --separate-stderr as alice cfs -q watch --since 0 --no-follow docs
+	[ -z "$stderr" ]
+	n=$(admin --json events --since 0 --no-follow | tail -n 1 | jq .id)
+	run -0 --separate-stderr as alice cfs watch --since "$((n + 1000))" --no-follow
+	[ -z "$output" ]
+	[[ $stderr == "cfs watch: the newest event is "*"; nothing is told before those behind $((n + 1000))" ]]
+	run -0 --separate-stderr admin events --since "$((n + 1000))" --no-follow
+	[ -z "$output" ]
+	[[ $stderr == 'cfsadm: the newest event is '* ]]
 }
 
 @test "--exec has the facts in its environment, runs no shell, and is waited for" {
@@ -156,6 +179,21 @@ follow() {
 	have_lines seen 1
 	wait_until 10 eval '[ -z "$(as alice cfs receipts --unread)" ]'
 	[[ $(as alice cfs receipts) == *'/alice/g'* ]]
+}
+
+@test "two devices that follow are each told once, whichever is faster to mark it" {
+	new_user bob
+	as phone cfs login "$(admin invite alice)"
+	as alice cfs mkdir d
+	echo text | as alice cfs put - d/0
+	for i in 1 2 3 4 5 6 7; do as alice cfs cp d/0 "d/$i"; done
+	follow alice here cfs notify -f
+	follow phone there cfs notify -f
+	for i in 0 1 2 3 4 5 6 7; do as bob cfs cat "/alice/d/$i" >/dev/null; done
+	have_lines here 8
+	have_lines there 8
+	[ "$(grep -o '/alice/d/[0-9]' here | sort | uniq -c)" = "$(printf '      1 /alice/d/%d\n' 0 1 2 3 4 5 6 7)" ]
+	[ "$(grep -o '/alice/d/[0-9]' there | sort | uniq -c)" = "$(printf '      1 /alice/d/%d\n' 0 1 2 3 4 5 6 7)" ]
 }
 
 @test "notify -f: pushed when it happens" {

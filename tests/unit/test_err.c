@@ -75,6 +75,21 @@ errnos_map_to_codes(void **state)
 }
 
 static void
+local_errnos_keep_what_exit_codes_tell(void **state)
+{
+	(void)state;
+	assert_int_equal(err_exit_code(err_from_local(ENOENT)), 3);
+	assert_int_equal(err_exit_code(err_from_local(EACCES)), 4);
+	assert_int_equal(err_exit_code(err_from_local(EPERM)), 4);
+	assert_int_equal(err_exit_code(err_from_local(EEXIST)), 6);
+	/* Of this machine, not of the server; and no damaged content. */
+	assert_int_equal(err_from_local(ENOSPC), CFS_ELOCALSPACE);
+	assert_int_equal(err_from_local(EDQUOT), CFS_ELOCALSPACE);
+	assert_int_equal(err_from_local(EIO), CFS_ELOCALIO);
+	assert_int_equal(err_from_local(ECONNREFUSED), CFS_ELOCALIO);
+}
+
+static void
 set_and_wrap_build_one_line(void **state)
 {
 	struct cfs_err err = CFS_ERR_INIT;
@@ -133,6 +148,7 @@ main(void)
 	    cmocka_unit_test(codes_are_distinct_and_survive_the_wire),
 	    cmocka_unit_test(table_answers_exit_codes_and_errnos),
 	    cmocka_unit_test(errnos_map_to_codes),
+	    cmocka_unit_test(local_errnos_keep_what_exit_codes_tell),
 	    cmocka_unit_test(set_and_wrap_build_one_line),
 	    cmocka_unit_test(set_takes_no_buffer),
 	    cmocka_unit_test(long_text_is_cut_and_ended),

@@ -9,6 +9,7 @@
 
 #include "base/time.h"
 #include "store/changes.h"
+#include "store/events.h"
 
 #define LATENCY_MS 2000 /* machines that run tests are busy */
 
@@ -200,6 +201,70 @@ test_receipts_are_pushed(void **state)
 	peer_disconnect(&a);
 }
 
+/* A download by bob; seen: what another device has done by the time that anybody looks. */
+static void
+add_receipt(struct store *s, uint64_t owner, const char *path, bool seen)
+{
+	struct event e = {
+	    .kind = EVENT_DOWNLOAD,
+	    .op = OP_READ,
+	    .owner = owner,
+	    .user = owner + 1,
+	    .ino = (uint64_t)path[strlen("/alice/")],
+	    .path = {.data = path, .len = strlen(path)},
+	    .complete = true,
+	};
+	uint64_t commit;
+
+	assert_int_equal(store_begin(s, NULL), 0);
+	assert_int_equal(events_add(s, &e, NULL), 0);
+	if (seen)
+		assert_int_equal(events_seen(s, e.owner, UINT64_MAX, NULL), 0);
+	assert_int_equal(store_commit(s, &commit, NULL), 0);
+}
+
+/* Each device that is online is told, whoever was faster to mark it; what was seen before is not told again. */
+static void
+test_receipts_reach_every_device(void **state)
+{
+	struct servertest *t = *state;
+	struct m_notice_push push;
+	struct store *other;
+	struct m_notice n;
+	struct peer a;
+	uint64_t upto;
+
+	assert_int_equal(store_open(&t->store_conf, t->shared, &other, NULL), 0);
+	peer_start(t, &a, 'a');
+	add_receipt(other, t->alice.id, "/alice/old", true);
+	add_receipt(other, t->alice.id, "/alice/f", false);
+	(void)subscribe(&a, 0, 1 | 2, NULL);
+	push = next_push(&a);
+	assert_int_equal(push.notices.count, 1);
+	assert_true(list_next(&push.notices, &n));
+	assert_true(str_is(n.event.path, "/alice/f"));
+	upto = push.upto;
+	add_receipt(other, t->alice.id, "/alice/g", true);
+	push = next_push(&a);
+	assert_int_equal(push.before, upto);
+	assert_int_equal(push.notices.count, 1);
+	assert_true(list_next(&push.notices, &n));
+	assert_true(str_is(n.event.path, "/alice/g"));
+	/* While it was away: what others have seen need not be told. */
+	upto = push.upto;
+	peer_disconnect(&a);
+	add_receipt(other, t->alice.id, "/alice/h", true);
+	add_receipt(other, t->alice.id, "/alice/i", false);
+	peer_start(t, &a, 'a');
+	(void)subscribe(&a, upto, 1 | 2, NULL);
+	push = next_push(&a);
+	assert_int_equal(push.notices.count, 1);
+	assert_true(list_next(&push.notices, &n));
+	assert_true(str_is(n.event.path, "/alice/i"));
+	store_close(other);
+	peer_disconnect(&a);
+}
+
 /* Nobody waits for a reader that acknowledges nothing, and it gets no more than a window of pushes. */
 static void
 test_slow_readers_hold_up_nobody(void **state)
@@ -327,9 +392,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_changes_are_pushed),          TEST(test_since_and_paths),
-	    TEST(test_private_trees_tell_nothing),  TEST(test_receipts_are_pushed),
-	    TEST(test_slow_readers_hold_up_nobody), TEST(test_overflow),
+	    TEST(test_changes_are_pushed),
+	    TEST(test_since_and_paths),
+	    TEST(test_private_trees_tell_nothing),
+	    TEST(test_receipts_are_pushed),
+	    TEST(test_receipts_reach_every_device),
+	    TEST(test_slow_readers_hold_up_nobody),
+	    TEST(test_overflow),
 	    TEST(test_own_changes_are_left_out),
 	};
 

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "show/event_stream.h"
+
+#include <jansson.h>
+
+uint64_t
+event_stream_begin(const struct event_stream *s)
+{
+	return s->since < 0 ? UINT64_MAX : (uint64_t)s->since;
+}
+
+bool
+event_stream_is_enough(const struct event_stream *s, int64_t told, uint64_t upto, uint64_t newest)
+{
+	return (s->count > 0 && told >= s->count) || (s->no_follow && upto >= newest);
+}
+
+void
+event_stream_print_gone(FILE *f, uint64_t since, uint64_t gone)
+{
+	json_t *o = json_pack("{s:s, s:I, s:I}", "event", "overflow", "since", (json_int_t)since,
+			      "gone", (json_int_t)gone);
+
+	json_dumpf(o, f, JSON_COMPACT);
+	fputc('\n', f);
+	json_decref(o);
+}
+
+void
+event_stream_gone_text(char *buf, size_t size, uint64_t since, uint64_t gone)
+{
+	snprintf(buf, size, "events between %llu and %llu are kept no more: some were missed",
+		 (unsigned long long)since, (unsigned long long)gone);
+}
+
+bool
+event_stream_ahead_text(const struct event_stream *s, char *buf, size_t size, uint64_t newest)
+{
+	if (s->since < 0 || (uint64_t)s->since <= newest) {
+		return false;
+	}
+	snprintf(buf, size, "the newest event is %llu; nothing is told before those behind %llu",
+		 (unsigned long long)newest, (unsigned long long)s->since);
+	return true;
+}

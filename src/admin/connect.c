@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "admin/admin.h"
 #include "base/io.h"
+#include "base/time.h"
 #include "base/version.h"
 #include "net/fdstream.h"
 #include "server/adminsock.h"
@@ -16,6 +18,9 @@
 
 /* A status of a large store, or a password's hash on a slow machine, may take a while. */
 #define TIMEOUT_MS (60 * 1000)
+/* As long as a daemon waits for cfsadm to let the store go (server/hub.c), and some time for it to start. */
+#define LOCK_WAIT_MS  5000
+#define LOCK_QUIET_MS 500 /* until the wait is told */
 
 struct admin_link {
 	struct caller *caller;
@@ -56,15 +61,8 @@ serve(void *arg)
 static int
 open_store(const struct admin *a, struct admin_link *l, struct cfs_err *err)
 {
-	int rc;
+	int rc = identity_load(a->config, &l->identity, err);
 
-	rc = admin_become_owner(a, err);
-	if (rc == 0)
-		rc = store_lock(a->config->path, &l->lock_fd, err);
-	if (rc == CFS_ELOCKED)
-		return err_wrap(err, "no daemon answers at the admin socket, but");
-	if (rc == 0)
-		rc = identity_load(a->config, &l->identity, err);
 	if (rc == 0)
 		rc = store_shared_new(&l->shared, err);
 	l->store_conf = config_store(a->config);
@@ -137,22 +135,52 @@ use_daemon(struct admin_link *l, int fd, struct cfs_err *err)
 	return l->caller ? 0 : err_code(err, CFS_ENOMEM);
 }
 
+/*
+ * The daemon's connection, or the store's lock in its place (*fd_out is -1). Who has the store and does not answer may be a daemon
+ * that starts or ends, or another cfsadm: a moment later one of the two is to be had.
+ */
+static int
+daemon_or_lock(const struct admin *a, struct admin_link *l, int *fd_out, struct cfs_err *err)
+{
+	const struct timespec pause = {.tv_nsec = 20 * NS_PER_MS};
+	uint64_t deadline = deadline_from_ms(LOCK_WAIT_MS), quiet = deadline_from_ms(LOCK_QUIET_MS);
+	int rc;
+
+	*fd_out = -1;
+	if (adminsock_dial(a->config, fd_out, NULL) == 0)
+		return 0;
+	rc = admin_become_owner(a, err);
+	if (rc)
+		return rc;
+	while ((rc = store_lock(a->config->path, &l->lock_fd, err)) == CFS_ELOCKED &&
+	       !deadline_passed(deadline)) {
+		if (quiet != 0 && deadline_passed(quiet)) {
+			(void)fprintf(stderr, "cfsadm: waiting for who has the store\n");
+			quiet = 0;
+		}
+		(void)nanosleep(&pause, NULL);
+		if (adminsock_dial(a->config, fd_out, NULL) == 0)
+			return 0;
+	}
+	return rc == CFS_ELOCKED ? err_wrap(err, "no daemon answers at the admin socket, but") : rc;
+}
+
 int
 admin_connect(const struct admin *a, struct admin_link **out, struct cfs_err *err)
 {
 	struct admin_link *l;
-	int fd, rc = new_link(&l, err);
+	int fd = -1, rc = new_link(&l, err);
 
 	*out = NULL;
 	if (rc)
 		return rc;
-	if (adminsock_dial(a->config, &fd, NULL) == 0) {
+	rc = daemon_or_lock(a, l, &fd, err);
+	if (rc == 0 && fd >= 0)
 		rc = use_daemon(l, fd, err);
-	} else {
+	else if (rc == 0)
 		rc = open_store(a, l, err);
-		if (rc == 0)
-			rc = start_session(a, l, err);
-	}
+	if (rc == 0 && fd < 0)
+		rc = start_session(a, l, err);
 	return finish(l, rc, out, err);
 }
 

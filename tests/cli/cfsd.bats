@@ -46,6 +46,29 @@ has_session() {
 	stop_server
 }
 
+@test "cfsadm waits a moment for a store that a daemon has which does not answer yet" {
+	local waiter
+
+	printf '%s\n' '[server]' 'listen = 127.0.0.1:0' '[store]' "path = $T/store" >cfsd.conf
+	admin init
+	exec 8>>store/lock
+	flock 8
+	echo secret >pw
+	cfsadm -c cfsd.conf user add alice --password-file pw 2>err 3>&- 8<&- &
+	waiter=$!
+	wait_until 20 grep -q 'waiting for' err
+	flock -u 8
+	exec 8<&-
+	wait "$waiter"
+	admin user list | grep -q alice
+	# Who never lets go is told of.
+	exec 8>>store/lock
+	flock 8
+	run -1 admin user add bob --password-file pw 8<&-
+	[[ $output == *'no daemon answers'*'in use by another process'* ]]
+	exec 8<&-
+}
+
 @test "init makes a store once; its fingerprint is the server's" {
 	printf '%s\n' '[server]' 'listen = 127.0.0.1:0' '[store]' "path = $T/store" >cfsd.conf
 	run -0 --separate-stderr admin init

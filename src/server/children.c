@@ -193,7 +193,8 @@ children_add(struct children *c, const struct child *child)
 	c->slots[copy->index] = copy;
 	c->count++;
 	copy->next = NULL;
-	*find_pid(c, copy->pid) = copy;
+	if (copy->pid > 0)
+		*find_pid(c, copy->pid) = copy;
 	if (child_is_service(copy->role))
 		c->services[copy->role] = copy;
 	return copy;
@@ -206,7 +207,8 @@ children_remove(struct children *c, struct child *child)
 		count_out(c, child);
 	if (c->services[child->role] == child)
 		c->services[child->role] = NULL;
-	*find_pid(c, child->pid) = child->next;
+	if (child->pid > 0)
+		*find_pid(c, child->pid) = child->next;
 	c->slots[child->index] = NULL;
 	if (child->index < c->free_from)
 		c->free_from = child->index;
@@ -251,10 +253,23 @@ children_find(struct children *c, pid_t pid)
 	return *find_pid(c, pid);
 }
 
+void
+children_made(struct children *c, struct child *child, pid_t pid)
+{
+	child->pid = pid;
+	*find_pid(c, pid) = child;
+}
+
+struct child *
+children_get(const struct children *c, uint32_t index)
+{
+	return index < c->cap ? c->slots[index] : NULL;
+}
+
 struct child *
 children_at(const struct children *c, uint32_t index, uint64_t serial)
 {
-	struct child *child = index < c->cap ? c->slots[index] : NULL;
+	struct child *child = children_get(c, index);
 
 	return child && child->serial == serial ? child : NULL;
 }

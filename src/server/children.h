@@ -23,9 +23,10 @@ enum child_role {
 	CHILD_METRICS,
 	CHILD_AUDIT,
 	CHILD_SIGNER,
-	CHILD_DOOR
+	CHILD_DOOR,
+	CHILD_MAKER
 };
-#define CHILD_ROLES (CHILD_DOOR + 1)
+#define CHILD_ROLES (CHILD_MAKER + 1)
 
 static inline bool
 child_is_service(enum child_role role)
@@ -34,8 +35,8 @@ child_is_service(enum child_role role)
 }
 
 struct child {
-	pid_t pid;
-	int fd; /* the hub's end of the socketpair; -1 when it has ended */
+	pid_t pid; /* 0: the maker has not told it yet */
+	int fd;    /* the hub's end of the socketpair; -1 when it has ended */
 	enum child_role role;
 	uint32_t index;  /* place in the list, while it lives */
 	uint64_t serial; /* never given twice */
@@ -91,10 +92,14 @@ void children_wait_ended(struct children *c, const struct addr_key *key, int fd)
 
 void children_signed_in(struct children *c, struct child *child);
 
+/* Its process is there. */
+void children_made(struct children *c, struct child *child, pid_t pid);
+
 /* The one with this process, or NULL. */
 struct child *children_find(struct children *c, pid_t pid);
 
-/* The one at this index, if it is the one that was given this serial; else NULL. */
+/* The one at this index, or NULL; if it is the one that was given this serial, else NULL. */
+struct child *children_get(const struct children *c, uint32_t index);
 struct child *children_at(const struct children *c, uint32_t index, uint64_t serial);
 
 /* The first one at or behind an index, or NULL. */

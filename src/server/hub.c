@@ -8,7 +8,6 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -69,6 +68,10 @@ handle_message(struct hub *h, struct child *child, struct hub_msg *m)
 		if (child->role == CHILD_DOOR)
 			hub_signed_in(h, m);
 		break;
+	case HUB_MADE:
+		if (child->role == CHILD_MAKER)
+			hub_maker_made(h, m);
+		break;
 	case HUB_ASK:
 		hub_answer_ask(h, child, m->index);
 		break;
@@ -105,10 +108,10 @@ handle_message(struct hub *h, struct child *child, struct hub_msg *m)
 	}
 }
 
-static void
-read_child(struct hub *h, pid_t pid)
+void
+hub_read_child(struct hub *h, uint32_t index)
 {
-	struct child *child = children_find(&h->children, pid);
+	struct child *child = children_get(&h->children, index);
 	struct hub_msg m;
 	ssize_t n;
 
@@ -119,49 +122,6 @@ read_child(struct hub *h, pid_t pid)
 		handle_message(h, child, &m);
 	else if (n >= 0 || (errno != EAGAIN && errno != EINTR))
 		children_hang_up(&h->children, child); /* ended; it is reaped in a moment */
-}
-
-/* ---- children that ended ---- */
-
-static void
-log_end(const struct child *child, int status)
-{
-	const char *who = child->peer[0] ? child->peer : child->user;
-
-	if (WIFSIGNALED(status))
-		log_error("%s: process %ld died of signal %d (%s)", who, (long)child->pid,
-			  WTERMSIG(status), strsignal(WTERMSIG(status)));
-	else
-		log_debug("%s: process %ld ended", who, (long)child->pid);
-}
-
-static void
-reap(struct hub *h)
-{
-	int status;
-	pid_t pid;
-
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		struct child *child = children_find(&h->children, pid);
-		enum child_role role;
-		int64_t since_ns;
-
-		if (!child)
-			continue;
-		role = child->role;
-		since_ns = child->since_ns;
-		log_end(child, status);
-		if (WIFSIGNALED(status))
-			stats_count(h->stats, -1, STATS_CRASHED, 1);
-		stats_slot_free(h->stats, child->slot);
-		(void)promise_slots_abandon_of(h->promises, (uint64_t)pid);
-		locks_ended(h->locks, child->serial);
-		children_remove(&h->children, child);
-		if (WIFSIGNALED(status) && !child_is_service(role))
-			hub_recall_promises(h);
-		if (child_is_service(role))
-			hub_service_ended(h, role, since_ns);
-	}
 }
 
 /* ---- signals ---- */
@@ -188,7 +148,9 @@ say_drain(const struct child *child)
 static void
 kill_now(const struct child *child)
 {
-	(void)kill(child->pid, SIGKILL);
+	/* One that is not there yet is killed the next time. */
+	if (child->pid > 0)
+		(void)kill(child->pid, SIGKILL);
 }
 
 static void
@@ -268,7 +230,7 @@ read_signals(struct hub *h)
 	while (read(h->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		switch (info.ssi_signo) {
 		case SIGCHLD:
-			reap(h);
+			hub_reap(h);
 			break;
 		case SIGHUP:
 			reload(h);
@@ -372,6 +334,9 @@ start(struct hub *h, struct cfs_err *err)
 		rc = hub_services_start(h, err);
 	if (rc == 0)
 		rc = hub_take_key(h, err);
+	/* The maker, which needs that. */
+	if (rc == 0)
+		rc = hub_services_start(h, err);
 	return rc;
 }
 
@@ -419,7 +384,7 @@ handle_event(struct hub *h, uint64_t data)
 			hub_accept(h, (int)value, CHILD_ADMIN);
 		break;
 	case EVENT_OF_CHILD:
-		read_child(h, (pid_t)value);
+		hub_read_child(h, value);
 		break;
 	case EVENT_LOBBY:
 		hub_lobby_ready(h, value);

@@ -139,11 +139,30 @@ connect_lines(const struct hub *h, const struct child *child, const struct line_
 		log_warn("%s: nobody to sign in with", child->peer);
 }
 
+/* Into the list, with all that it is connected to; NULL: its process ends by itself, because its socket does. */
+static struct child *
+enroll(struct hub *h, const struct child *child, struct line_ends *ends, struct cfs_err *err)
+{
+	struct child *added = children_add(&h->children, child);
+
+	if (added && child->role == CHILD_SESSION)
+		connect_lines(h, added, ends);
+	if (added && hub_watch(h, added->fd, EVENT_OF_CHILD, added->index, err)) {
+		hub_child_gone(h, added);
+		return NULL;
+	}
+	if (!added) {
+		err_code(err, CFS_ENOMEM);
+		stats_slot_free(h->stats, child->slot);
+		fd_close(&ends->hub);
+	}
+	return added;
+}
+
 /* Forks; 0 in the child with its *lines_out, 1 in the hub, or a code. */
 static int
 fork_child(struct hub *h, struct child *child, struct lines *lines_out, struct cfs_err *err)
 {
-	struct child *added = NULL;
 	struct line_ends ends;
 	int rc = make_lines(child->role, lines_out, &ends, err);
 
@@ -157,20 +176,40 @@ fork_child(struct hub *h, struct child *child, struct lines *lines_out, struct c
 		fd_close(&ends.door);
 		return 0;
 	}
-	if (rc == 0 && !(added = children_add(&h->children, child)))
-		rc = err_code(err, CFS_ENOMEM);
-	if (added && child->role == CHILD_SESSION)
-		connect_lines(h, added, &ends);
-	if (added && hub_watch(h, added->fd, EVENT_OF_CHILD, (uint32_t)added->pid, err))
-		rc = CFS_ENOMEM;
-	if (!added) {
-		/* A process that was made ends by itself, because its socket does. */
+	if (rc) {
 		stats_slot_free(h->stats, child->slot);
 		fd_close(&ends.hub);
+	} else {
+		rc = enroll(h, child, &ends, err) ? 1 : CFS_ENOMEM;
 	}
 	fd_close(&ends.signer);
 	fd_close(&ends.door);
 	close_lines(lines_out);
+	return rc;
+}
+
+/* Has the maker fork: 1, or a code. */
+static int
+order_child(struct hub *h, struct child *child, int fd, struct cfs_err *err)
+{
+	struct child *added;
+	struct line_ends ends;
+	struct lines lines;
+	int rc = make_lines(child->role, &lines, &ends, err);
+
+	if (rc == 0) {
+		child->slot = stats_slot_take(h->stats);
+		child->fd = ends.hub;
+		added = enroll(h, child, &ends, err);
+		rc = added ? hub_maker_order(h, added, fd, &lines) : CFS_ENOMEM;
+		if (rc && added)
+			hub_child_gone(h, added);
+	} else {
+		fd_close(&ends.hub);
+	}
+	fd_close(&ends.signer);
+	fd_close(&ends.door);
+	close_lines(&lines);
 	return rc ? rc : 1;
 }
 
@@ -181,11 +220,15 @@ hub_start_session(struct hub *h, struct child *child, int fd)
 {
 	struct cfs_err err = CFS_ERR_INIT;
 	struct lines lines;
-	int rc;
+	int rc = CFS_EBUSY;
 
 	child->since_ns = now_real_ns();
 	child->fd = child->slot = -1;
-	rc = fork_child(h, child, &lines, &err);
+	if (child->role == CHILD_SESSION && hub_maker_is_there(h))
+		rc = order_child(h, child, fd, &err);
+	/* No maker, or none now: what it does is only dearer here. */
+	if (rc == CFS_EBUSY)
+		rc = fork_child(h, child, &lines, &err);
 	if (rc == 0)
 		serve_connection(h, child, fd, &lines);
 	if (rc < 0)
@@ -249,7 +292,7 @@ hub_fork_service(struct hub *h, enum child_role role, struct cfs_err *err)
 {
 	static const char *const names[CHILD_ROLES] = {
 	    [CHILD_KEEPER] = "(keeper)", [CHILD_METRICS] = "(metrics)", [CHILD_AUDIT] = "(audit)",
-	    [CHILD_SIGNER] = "(signer)", [CHILD_DOOR] = "(door)",
+	    [CHILD_SIGNER] = "(signer)", [CHILD_DOOR] = "(door)",       [CHILD_MAKER] = "(maker)",
 	};
 	struct child child = {.role = role, .since_ns = now_real_ns(), .fd = -1, .slot = -1};
 	struct lines lines;
@@ -259,5 +302,7 @@ hub_fork_service(struct hub *h, enum child_role role, struct cfs_err *err)
 	rc = fork_child(h, &child, &lines, err);
 	if (rc == 0)
 		serve_service(h, &child, lines.hub_fd);
+	if (rc > 0)
+		log_info("%s: process %ld begins", child.user, (long)child.pid);
 	return rc < 0 ? rc : 0;
 }

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "server/hub_state.h"
+#include "server/sibling.h"
 
 /* Connections that are shown, above the limit: those at the admin socket. */
 #define SLOTS_MORE 32u
@@ -24,6 +25,8 @@ is_wanted(const struct hub *h, enum child_role role)
 		return h->metrics.count > 0 || h->config->metrics_file;
 	if (role == CHILD_AUDIT)
 		return h->config->audit_file != NULL;
+	if (role == CHILD_MAKER)
+		return h->tls && sibling_init(&(struct sibling){0});
 	return child_is_service(role);
 }
 
@@ -52,6 +55,8 @@ use_key(struct hub *h, const struct signer_msg *m, struct cfs_err *err)
 	h->identity.key = key;
 	h->identity.next = m->next;
 	key_fingerprint(key, &h->identity.fingerprint);
+	/* The next one has it. */
+	hub_maker_retire(h);
 	return 0;
 }
 
@@ -171,6 +176,10 @@ hub_services_renew(struct hub *h)
 		/* These two read none, and somebody is always signing in. */
 		if (role == CHILD_SIGNER || role == CHILD_DOOR)
 			continue;
+		if (role == CHILD_MAKER) {
+			hub_maker_retire(h);
+			continue;
+		}
 		if (c && c->fd >= 0)
 			(void)shutdown(c->fd, SHUT_RDWR);
 	}

@@ -34,6 +34,19 @@ struct kicks {
 	uint64_t lost_ns; /* of the newest that was overwritten */
 };
 
+/* hub_maker.c: processes that were ordered and are not there yet, and those that ended before the hub heard of them. */
+#define ORDERS_MAX 32u
+
+struct orders {
+	unsigned open;
+	uint64_t retired; /* the serial of a maker that gets no more */
+	struct early_end {
+		pid_t pid; /* 0: none */
+		int status;
+	} ended[ORDERS_MAX];
+	unsigned ends;
+};
+
 /* hub_lobby.c: connections that have no process yet. Not there in processes that are forked. */
 struct lobby {
 	struct guest **by_fd;
@@ -58,6 +71,7 @@ struct hub {
 	char admin_path[PATH_MAX]; /* empty: none made */
 	struct children children;
 	struct lobby lobby;
+	struct orders orders;
 	struct kicks kicks;
 	uint64_t log_serial; /* children up to this one began with another log */
 	int signer_fd;       /* in a session: its line to the signer */
@@ -80,7 +94,7 @@ struct lines {
 #define PROMISE_MS       10000
 #define PROMISE_GRACE_MS 12000
 
-/* Events of the hub's epoll: a kind, and for a child its process. */
+/* Events of the hub's epoll: a kind, and for a child its index. */
 enum hub_event {
 	EVENT_SIGNAL = 1,
 	EVENT_LISTEN_NET,
@@ -94,6 +108,27 @@ int hub_watch(struct hub *h, int fd, enum hub_event kind, uint32_t value, struct
 
 /* Sends a child a message, without waiting: one that takes nothing has itself to thank. */
 void hub_tell(const struct child *child, const struct hub_msg *m);
+
+/* Takes a child's message, if there is one. */
+void hub_read_child(struct hub *h, uint32_t index);
+
+/* hub_reap.c: takes the ends of all processes that have ended. */
+void hub_reap(struct hub *h);
+/* A child's process has ended with that status; it never came to be. Not there any more then. */
+void hub_child_ended(struct hub *h, struct child *child, int status);
+void hub_child_gone(struct hub *h, struct child *child);
+
+/* Whether there is a maker that takes orders, of the present settings and key; that it is to get no more. */
+bool hub_maker_is_there(const struct hub *h);
+void hub_maker_retire(struct hub *h);
+/* Has it make the process of a child that is in the list, without one. A code: it will not. */
+int hub_maker_order(struct hub *h, const struct child *child, int fd, const struct lines *lines);
+/* It has made one, or not. */
+void hub_maker_made(struct hub *h, const struct hub_msg *m);
+/* A process that nobody has told of has ended: it may be that of an order. */
+void hub_maker_early_end(struct hub *h, pid_t pid, int status);
+/* Its process has ended: of the orders that are open comes nothing. */
+void hub_maker_ended(struct hub *h);
 
 /* A session's message for another one. */
 void hub_pass_on(struct hub *h, const struct child *from, struct hub_msg *m);

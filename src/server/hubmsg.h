@@ -19,6 +19,8 @@
 enum hub_msg_kind {
 	/* the door to the hub */
 	HUB_SIGNED_IN = 1, /* serial, user, device, key: once for each connection */
+	/* the maker to the hub */
+	HUB_MADE = 60, /* index and serial of an order, pid of its process; 0: there is none */
 	/* session to hub */
 	HUB_ASK =
 	    3, /* tell of the session at or behind `index`; answered by HUB_SESSION or HUB_END */

@@ -39,6 +39,7 @@ struct sandbox {
 	bool can_change_root;
 	int paths[SANDBOX_ROLES]; /* Landlock rulesets, -1 none */
 	struct sock_fprog calls[SANDBOX_ROLES];
+	struct sock_fprog part; /* over the maker's calls */
 };
 
 /* ---- made by the hub ---- */
@@ -151,6 +152,8 @@ sandbox_new(const char *store_path, const struct sandbox_files *files, pid_t hub
 		if (rc == 0)
 			rc = sandbox_filter_new(role, &sb->calls[i], err);
 	}
+	if (rc == 0)
+		rc = sandbox_filter_part(&sb->part, err);
 	if (rc) {
 		sandbox_free(sb);
 		return rc;
@@ -171,9 +174,23 @@ sandbox_free(struct sandbox *sb)
 		fd_close(&sb->paths[i]);
 		free(sb->calls[i].filter);
 	}
+	free(sb->part.filter);
 	fd_close(&sb->store_fd);
 	fd_close(&sb->root_fd);
 	free(sb);
+}
+
+void
+sandbox_strip(struct sandbox *sb)
+{
+	for (int i = 0; i < SANDBOX_ROLES; i++) {
+		if (i != SANDBOX_SESSION)
+			fd_close(&sb->paths[i]);
+		free(sb->calls[i].filter);
+		sb->calls[i] = (struct sock_fprog){0};
+	}
+	fd_close(&sb->store_fd);
+	fd_close(&sb->root_fd);
 }
 
 int
@@ -244,10 +261,19 @@ become_owner(int store_fd, struct cfs_err *err)
 	return 0;
 }
 
+/* What a fork takes back. */
+static int
+die_with_hub(const struct sandbox *sb, struct cfs_err *err)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
+		return err_set_errno(err, errno, "prctl");
+	return getppid() == sb->hub ? 0 : err_set(err, CFS_ECANCELED, "the hub is gone");
+}
+
 int
 sandbox_drop(struct sandbox *sb, enum sandbox_role role, struct cfs_err *err)
 {
-	bool reaches_store = role != SANDBOX_SESSION && !keeps_root(role);
+	bool reaches_store = role != SANDBOX_SESSION && role != SANDBOX_MAKER && !keeps_root(role);
 	int rc = set_limits(role, err);
 
 	if (rc)
@@ -262,10 +288,9 @@ sandbox_drop(struct sandbox *sb, enum sandbox_role role, struct cfs_err *err)
 	if (rc)
 		return rc;
 	/* After every change of credentials, which takes both back (prctl(2)). */
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) ||
-	    prctl(PR_SET_PDEATHSIG, SIGKILL))
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 		return err_set_errno(err, errno, "prctl");
-	return getppid() == sb->hub ? 0 : err_set(err, CFS_ECANCELED, "the hub is gone");
+	return die_with_hub(sb, err);
 }
 
 /* ---- second step ---- */
@@ -288,6 +313,16 @@ on_forbidden(int signal, siginfo_t *info, void *context)
 	_exit(128 + SIGSYS);
 }
 
+static int
+restrict_to(int paths, const struct sock_fprog *calls, struct cfs_err *err)
+{
+	if (paths >= 0 && syscall(SYS_landlock_restrict_self, paths, 0))
+		return err_set_errno(err, errno, "landlock_restrict_self");
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, calls))
+		return err_set_errno(err, errno, "seccomp");
+	return 0;
+}
+
 int
 sandbox_lock(struct sandbox *sb, enum sandbox_role role, int report_fd, struct cfs_err *err)
 {
@@ -296,11 +331,17 @@ sandbox_lock(struct sandbox *sb, enum sandbox_role role, int report_fd, struct c
 	report_to = report_fd;
 	if (sigaction(SIGSYS, &act, NULL))
 		return err_set_errno(err, errno, "sigaction");
-	if (sb->paths[role] >= 0 && syscall(SYS_landlock_restrict_self, sb->paths[role], 0))
-		return err_set_errno(err, errno, "landlock_restrict_self");
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &sb->calls[role]))
-		return err_set_errno(err, errno, "seccomp");
-	return 0;
+	return restrict_to(sb->paths[role], &sb->calls[role], err);
+}
+
+int
+sandbox_part(struct sandbox *sb, int report_fd, struct cfs_err *err)
+{
+	int rc = die_with_hub(sb, err);
+
+	report_to = report_fd;
+	/* The same files as the maker's, but a domain of its own: Landlock keeps those apart. */
+	return rc ? rc : restrict_to(sb->paths[SANDBOX_SESSION], &sb->part, err);
 }
 
 int

@@ -25,6 +25,7 @@ enum sandbox_role {
 	SANDBOX_AUDIT,  /* the same without connections */
 	SANDBOX_SIGNER, /* the server's key */
 	SANDBOX_DOOR,   /* the store's files, with memory for hashing passwords */
+	SANDBOX_MAKER, /* as SANDBOX_SESSION, but it may make processes, which are to become that by sandbox_part() */
 	SANDBOX_ROLES
 };
 
@@ -55,6 +56,13 @@ int sandbox_drop(struct sandbox *sb, enum sandbox_role role, struct cfs_err *err
  * of the call that the process dies of.
  */
 int sandbox_lock(struct sandbox *sb, enum sandbox_role role, int report_fd, struct cfs_err *err);
+
+/*
+ * In a process that one in SANDBOX_MAKER has made: gives up what that may do more, so that it is in SANDBOX_SESSION. report_fd as above.
+ * sandbox_strip(), in the maker before, closes what neither needs.
+ */
+void sandbox_strip(struct sandbox *sb);
+int sandbox_part(struct sandbox *sb, int report_fd, struct cfs_err *err);
 
 /* Both, for tests and for what needs no order. */
 int sandbox_enter(struct sandbox *sb, enum sandbox_role role, int report_fd, struct cfs_err *err);

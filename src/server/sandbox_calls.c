@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -16,10 +17,12 @@
 #include "base/bytes.h"
 #include "base/io.h"
 #include "server/sandbox_internal.h"
+#include "server/sibling.h"
 
 #define ROLE(r)  (1u << (r))
 #define EVERY    (ROLE(SANDBOX_ROLES) - 1)
-#define SESSIONS (ROLE(SANDBOX_SESSION) | ROLE(SANDBOX_ADMIN))
+#define MAKER    ROLE(SANDBOX_MAKER) /* what its processes are to have, too */
+#define SESSIONS (ROLE(SANDBOX_SESSION) | ROLE(SANDBOX_ADMIN) | MAKER)
 #define KEEPER   ROLE(SANDBOX_KEEPER)
 #define METRICS  ROLE(SANDBOX_METRICS)
 #define SIGNER   ROLE(SANDBOX_SIGNER) /* writes its keys */
@@ -109,6 +112,7 @@ static const struct call calls[] = {
     {SCMP_SYS(readlinkat), EVERY},
     {SCMP_SYS(getcwd), EVERY},
     {SCMP_SYS(fchdir), SESSIONS},
+    {SCMP_SYS(landlock_restrict_self), MAKER},
     {SCMP_SYS(unlink), STORE | SIGNER},
     {SCMP_SYS(unlinkat), STORE | SIGNER},
     {SCMP_SYS(rename), STORE | SIGNER},
@@ -211,6 +215,43 @@ add_limited(scmp_filter_ctx f)
 	return rc;
 }
 
+/* What the maker may do more than a session; add_part() has to know all of it. Returns 0 or a negative errno. */
+static int
+add_makers(scmp_filter_ctx f, enum sandbox_role role)
+{
+	int rc = 0;
+
+	if (role != SANDBOX_MAKER)
+		return 0;
+	rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+			      SCMP_A0(SCMP_CMP_EQ, SIBLING_FLAGS, 0));
+	if (rc == 0)
+		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 2,
+				      SCMP_A0(SCMP_CMP_EQ, PR_SET_PDEATHSIG, 0),
+				      SCMP_A1(SCMP_CMP_EQ, SIGKILL, 0));
+	if (rc == 0)
+		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(seccomp), 1,
+				      SCMP_A0(SCMP_CMP_EQ, SECCOMP_SET_MODE_FILTER, 0));
+	return rc;
+}
+
+/* Takes it back. */
+static int
+add_part(scmp_filter_ctx f)
+{
+	int rc = seccomp_rule_add(f, SCMP_ACT_TRAP, SCMP_SYS(clone), 1,
+				  SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_PARENT, CLONE_PARENT));
+
+	if (rc == 0)
+		rc = seccomp_rule_add(f, SCMP_ACT_TRAP, SCMP_SYS(prctl), 1,
+				      SCMP_A0(SCMP_CMP_EQ, PR_SET_PDEATHSIG, 0));
+	if (rc == 0)
+		rc = seccomp_rule_add(f, SCMP_ACT_TRAP, SCMP_SYS(seccomp), 0);
+	if (rc == 0)
+		rc = seccomp_rule_add(f, SCMP_ACT_TRAP, SCMP_SYS(landlock_restrict_self), 0);
+	return rc;
+}
+
 static int
 add_calls(scmp_filter_ctx f, enum sandbox_role role)
 {
@@ -247,20 +288,13 @@ read_program(int fd, struct sock_fprog *out)
 	return 0;
 }
 
-int
-sandbox_filter_new(enum sandbox_role role, struct sock_fprog *out, struct cfs_err *err)
+/* Takes f. rc: whether all of it was added. */
+static int export(scmp_filter_ctx f, int rc, struct sock_fprog *out, struct cfs_err *err)
 {
-	/* As SCMP_ACT_KILL_PROCESS, but with a last word: see on_forbidden() in sandbox.c. */
-	scmp_filter_ctx f = seccomp_init(SCMP_ACT_TRAP);
 	int fd = memfd_create("cfs-filter", MFD_CLOEXEC);
-	int rc = f ? fd < 0 ? -errno : 0 : -ENOMEM;
 
-	if (rc == 0)
-		rc = seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	if (rc == 0)
-		rc = add_calls(f, role);
-	if (rc == 0)
-		rc = add_limited(f);
+	if (rc == 0 && fd < 0)
+		rc = -errno;
 	if (rc == 0)
 		rc = seccomp_export_bpf(f, fd);
 	if (rc == 0)
@@ -268,6 +302,31 @@ sandbox_filter_new(enum sandbox_role role, struct sock_fprog *out, struct cfs_er
 	fd_close(&fd);
 	seccomp_release(f);
 	return rc ? err_set_errno(err, -rc, "make the list of system calls") : 0;
+}
+
+int
+sandbox_filter_new(enum sandbox_role role, struct sock_fprog *out, struct cfs_err *err)
+{
+	/* As SCMP_ACT_KILL_PROCESS, but with a last word: see on_forbidden() in sandbox.c. */
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_TRAP);
+	int rc = f ? seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2) : -ENOMEM;
+
+	if (rc == 0)
+		rc = add_calls(f, role);
+	if (rc == 0)
+		rc = add_limited(f);
+	if (rc == 0)
+		rc = add_makers(f, role);
+	return export(f, rc, out, err);
+}
+
+int
+sandbox_filter_part(struct sock_fprog *out, struct cfs_err *err)
+{
+	/* Of several filters the strictest answer counts (seccomp(2)). */
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
+
+	return export(f, f ? add_part(f) : -ENOMEM, out, err);
 }
 
 char *

@@ -50,7 +50,7 @@ static const struct ruleset versions[] = {
 #define ROLE(r) (1u << (r))
 #define STORE                                                                                      \
 	(ROLE(SANDBOX_SESSION) | ROLE(SANDBOX_ADMIN) | ROLE(SANDBOX_KEEPER) |                      \
-	 ROLE(SANDBOX_METRICS) | ROLE(SANDBOX_AUDIT) | ROLE(SANDBOX_DOOR))
+	 ROLE(SANDBOX_METRICS) | ROLE(SANDBOX_AUDIT) | ROLE(SANDBOX_DOOR) | ROLE(SANDBOX_MAKER))
 
 /* Below the store's directory. A file's right is of that very file. */
 static const struct place {

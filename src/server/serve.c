@@ -3,6 +3,7 @@
 /* The forked side: from the fork to the session, in order: drop what is the hub's, lock down, talk TLS, serve. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "server/door.h"
 #include "server/hub_state.h"
 #include "server/keeper.h"
+#include "server/maker.h"
 #include "server/metrics.h"
 #include "server/sandbox.h"
 #include "server/session.h"
@@ -51,7 +53,7 @@ name_in_log(const struct child *self)
 	static const char *const names[CHILD_ROLES] = {
 	    [CHILD_SESSION] = "session", [CHILD_ADMIN] = "admin", [CHILD_KEEPER] = "keeper",
 	    [CHILD_METRICS] = "metrics", [CHILD_AUDIT] = "audit", [CHILD_SIGNER] = "signer",
-	    [CHILD_DOOR] = "door",
+	    [CHILD_DOOR] = "door",       [CHILD_MAKER] = "maker",
 	};
 
 	log_fields_drop();
@@ -74,7 +76,7 @@ become_child(struct hub *h, struct child *self, enum sandbox_role role, int hub_
 	if (role != SANDBOX_ADMIN)
 		promise_table_leave(h->promises);
 	rc = sandbox_drop(h->sandbox, role, &err);
-	if (rc == 0 && (role == SANDBOX_SESSION || role == SANDBOX_SIGNER))
+	if (rc == 0 && (role == SANDBOX_SESSION || role == SANDBOX_MAKER || role == SANDBOX_SIGNER))
 		rc = store_shared_leave(h->shared, hub_fd, &err);
 	if (rc == 0)
 		rc = sandbox_lock(h->sandbox, role, hub_fd, &err);
@@ -82,7 +84,10 @@ become_child(struct hub *h, struct child *self, enum sandbox_role role, int hub_
 		log_err(&err);
 		_exit(1);
 	}
-	sandbox_free(h->sandbox);
+	if (role == SANDBOX_MAKER)
+		sandbox_strip(h->sandbox);
+	else
+		sandbox_free(h->sandbox);
 }
 
 /* The settings as they are below the sandbox's root. */
@@ -125,35 +130,6 @@ run_audit(const struct hub *h, int hub_fd)
 	};
 
 	return audit_run(&audit);
-}
-
-_Noreturn void
-serve_service(struct hub *h, struct child *self, int hub_fd)
-{
-	static const enum sandbox_role roles[CHILD_ROLES] = {
-	    [CHILD_KEEPER] = SANDBOX_KEEPER, [CHILD_METRICS] = SANDBOX_METRICS,
-	    [CHILD_AUDIT] = SANDBOX_AUDIT,   [CHILD_SIGNER] = SANDBOX_SIGNER,
-	    [CHILD_DOOR] = SANDBOX_DOOR,
-	};
-	const struct store_conf conf = store_inside(h);
-
-	become_child(h, self, roles[self->role], hub_fd);
-	switch (self->role) {
-	case CHILD_KEEPER:
-		_exit(keeper_run(&conf, h->shared, hub_fd));
-	case CHILD_METRICS:
-		_exit(run_metrics(h, hub_fd));
-	case CHILD_AUDIT:
-		_exit(run_audit(h, hub_fd));
-	case CHILD_SIGNER:
-		_exit(signer_run(hub_fd));
-	case CHILD_DOOR:
-		_exit(door_run(&conf, h->shared, hub_fd));
-	case CHILD_SESSION:
-	case CHILD_ADMIN:
-		break;
-	}
-	_exit(1);
 }
 
 /* The handshake, within the time for signing in; the hub's end ends it too. */
@@ -244,8 +220,9 @@ reach_store(void *arg, const int fds[STORE_FDS], struct store **store_out, struc
 	return rc;
 }
 
-_Noreturn void
-serve_connection(struct hub *h, struct child *self, int fd, const struct lines *lines)
+/* In a process that is locked down: TLS, then the session. */
+static _Noreturn void
+talk(struct hub *h, const struct child *self, int fd, const struct lines *lines)
 {
 	struct store_conf store_conf = store_inside(h);
 	const struct session_conf conf = session_conf_of(h);
@@ -270,8 +247,6 @@ serve_connection(struct hub *h, struct child *self, int fd, const struct lines *
 	if (self->role == CHILD_SESSION)
 		store_conf.db_sessions = (unsigned)h->config->db_sessions;
 	reach.args = &args;
-	become_child(h, self, self->role == CHILD_ADMIN ? SANDBOX_ADMIN : SANDBOX_SESSION,
-		     lines->hub_fd);
 	h->signer_fd = lines->signer_fd;
 	(void)snprintf(args.peer.address, sizeof(args.peer.address), "%s", self->peer);
 	rc = open_stream(h, self, fd, lines->hub_fd, &args, &err);
@@ -287,4 +262,86 @@ serve_connection(struct hub *h, struct child *self, int fd, const struct lines *
 	store_close(self->role == CHILD_ADMIN ? args.store : reach.store);
 	/* Not exit(): what the hub had open and registered is not this process's to end. */
 	_exit(0);
+}
+
+_Noreturn void
+serve_connection(struct hub *h, struct child *self, int fd, const struct lines *lines)
+{
+	become_child(h, self, self->role == CHILD_ADMIN ? SANDBOX_ADMIN : SANDBOX_SESSION,
+		     lines->hub_fd);
+	talk(h, self, fd, lines);
+}
+
+/* From the maker's powers to a session's. Where the store's event was, the maker has its line to the hub. */
+static void
+become_session(struct hub *h, const struct child *self, int maker_fd, int event_fd, int hub_fd)
+{
+	struct cfs_err err = CFS_ERR_INIT;
+	int rc;
+
+	name_in_log(self);
+	fd_close(&maker_fd);
+	if (dup3(hub_fd, event_fd, O_CLOEXEC) < 0)
+		rc = err_set_errno(&err, errno, "leave the maker");
+	else
+		rc = sandbox_part(h->sandbox, hub_fd, &err);
+	if (rc) {
+		log_err(&err);
+		_exit(1);
+	}
+	sandbox_free(h->sandbox);
+}
+
+static _Noreturn void
+run_maker(struct hub *h, const struct sibling *sibling, int maker_fd, int event_fd)
+{
+	struct child self = {.role = CHILD_SESSION};
+	struct maker_order order;
+	int fds[MAKER_FDS];
+	struct lines lines;
+
+	if (maker_run(maker_fd, sibling, &order, fds) == 0)
+		_exit(0);
+	self.slot = order.slot;
+	memcpy(self.peer, order.peer, sizeof(self.peer));
+	lines.hub_fd = fds[MAKER_FD_HUB];
+	lines.signer_fd = fds[MAKER_FD_SIGNER];
+	lines.door_fd = fds[MAKER_FD_DOOR];
+	become_session(h, &self, maker_fd, event_fd, lines.hub_fd);
+	talk(h, &self, fds[MAKER_FD_CONNECTION], &lines);
+}
+
+_Noreturn void
+serve_service(struct hub *h, struct child *self, int hub_fd)
+{
+	static const enum sandbox_role roles[CHILD_ROLES] = {
+	    [CHILD_KEEPER] = SANDBOX_KEEPER, [CHILD_METRICS] = SANDBOX_METRICS,
+	    [CHILD_AUDIT] = SANDBOX_AUDIT,   [CHILD_SIGNER] = SANDBOX_SIGNER,
+	    [CHILD_DOOR] = SANDBOX_DOOR,     [CHILD_MAKER] = SANDBOX_MAKER,
+	};
+	const struct store_conf conf = store_inside(h);
+	int shared_fds[STORE_SHARED_FDS];
+	struct sibling sibling;
+
+	store_shared_fds(h->shared, shared_fds);
+	(void)sibling_init(&sibling);
+	become_child(h, self, roles[self->role], hub_fd);
+	switch (self->role) {
+	case CHILD_KEEPER:
+		_exit(keeper_run(&conf, h->shared, hub_fd));
+	case CHILD_METRICS:
+		_exit(run_metrics(h, hub_fd));
+	case CHILD_AUDIT:
+		_exit(run_audit(h, hub_fd));
+	case CHILD_SIGNER:
+		_exit(signer_run(hub_fd));
+	case CHILD_DOOR:
+		_exit(door_run(&conf, h->shared, hub_fd));
+	case CHILD_MAKER:
+		run_maker(h, &sibling, hub_fd, shared_fds[1]);
+	case CHILD_SESSION:
+	case CHILD_ADMIN:
+		break;
+	}
+	_exit(1);
 }

@@ -236,17 +236,50 @@ is_closed() {
 }
 
 # The signer has the server's key and the door says who may come in: nobody can do without them, and they come back.
-@test "the signer, the door and the keeper may die" {
+@test "the signer, the door, the keeper and the maker may die" {
 	require_tool pgrep
 	start_server
 	new_user alice
 	as alice cfs ls
 	mapfile -t children < <(pgrep -P "$SERVER_PID")
 	kill -KILL "${children[@]}"
-	for who in signer door keeper; do
+	for who in signer door keeper maker; do
 		wait_until 10 grep -q "($who): process .* died of signal 9" server.log
 	done
 	wait_until 10 as alice cfs ls
+}
+
+makers() {
+	sed -n 's/.*(maker): process \([0-9]*\) begins$/\1/p' server.log
+}
+
+are_makers() {
+	[ "$(makers | wc -l)" -eq "$1" ]
+}
+
+@test "whoever is connected outlives the maker, and the next one has the new settings" {
+	start_server '[server]' 'log_level = info'
+	are_makers 1
+	new_user alice
+	stay alice
+	kill -KILL "$(makers)"
+	wait_until 10 grep -q '(maker): process .* died of signal 9' server.log
+	# At once by the hub itself, then by the next maker.
+	as alice cfs mkdir by-whom-it-may
+	echo 'mkdir still-here' >&9
+	wait_until 10 as alice cfs stat still-here
+	wait_until 10 are_makers 2
+	sed -i 's/^log_level = info/log_level = debug/' cfsd.conf
+	kill -HUP "$SERVER_PID"
+	wait_until 10 grep -q 'settings read again' server.log
+	as alice cfs mkdir new-settings
+	grep -q 'debug .*new-settings' server.log
+	wait_until 10 are_makers 3
+	as alice cfs mkdir newer
+	grep -q 'debug .*newer' server.log
+	echo 'mkdir and-still' >&9
+	wait_until 10 as alice cfs stat and-still
+	exec 9>&-
 }
 
 @test "what never signs in is closed, and is limited in number" {

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -27,6 +29,7 @@
 #include "base/work.h"
 #include "server/hubmsg.h"
 #include "server/sandbox_internal.h"
+#include "server/sibling.h"
 #include "store/layout.h"
 #include "store/store.h"
 
@@ -91,6 +94,34 @@ try_fork(const struct fixture *f)
 	return done(fork());
 }
 
+/* Of this process before it forked: the addresses are the same after. */
+static struct sibling sibling;
+
+static int
+try_sibling(const struct fixture *f)
+{
+	pid_t pid = sibling_fork(&sibling);
+
+	(void)f;
+	if (pid == 0)
+		_exit(0);
+	return done(pid);
+}
+
+static int
+try_filter(const struct fixture *f)
+{
+	(void)f;
+	return done(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, NULL)) == EFAULT ? 0 : EIO;
+}
+
+static int
+try_ruleset(const struct fixture *f)
+{
+	(void)f;
+	return done(syscall(SYS_landlock_restrict_self, -1, 0)) == EBADF ? 0 : EIO;
+}
+
 static int
 try_ptrace(const struct fixture *f)
 {
@@ -113,6 +144,20 @@ try_unshare(const struct fixture *f)
 }
 
 #if !SANDBOX_SANITIZED
+static int
+try_fate(const struct fixture *f)
+{
+	(void)f;
+	return done(prctl(PR_SET_PDEATHSIG, SIGKILL));
+}
+
+static int
+try_escape(const struct fixture *f)
+{
+	(void)f;
+	return done(prctl(PR_SET_PDEATHSIG, 0));
+}
+
 static int
 try_executable_memory(const struct fixture *f)
 {
@@ -256,6 +301,7 @@ struct attempt {
 	int (*act)(const struct fixture *f);
 	int expected[SANDBOX_ROLES]; /* errno, or DIES */
 	long call;                   /* that the report names, where it dies */
+	bool makers;                 /* the maker may; anything else it may as a session may */
 };
 
 /* The metrics' process keeps its root and directory; it is tried apart. */
@@ -270,36 +316,46 @@ struct attempt {
 	}
 
 static const struct attempt attempts[] = {
-    {"a thread", try_thread, ALL(0), 0},
-    {"the store", try_open_store, NOT_FIRST(EIO, 0), 0},
-    {"its database", try_database, NOT_FIRST(ENOENT, 0), 0},
-    {"its format", try_format, NOT_FIRST(ENOENT, 0), 0},
-    {"its format, to write", try_format_write, NOT_FIRST(ENOENT, EACCES), 0},
-    {"a key", try_key, NOT_FIRST(ENOENT, EACCES), 0},
-    {"the directory above", try_above, ALL(EACCES), 0},
-    {"the store by its path", try_store, ALL(ENOENT), 0},
-    {"/etc/passwd", try_passwd, ALL(ENOENT), 0},
-    {"a new file", try_new_file, ALL(ENOENT), 0},
-    {"a socket", try_socket, ALL(EACCES), 0},
-    {"a program", try_execve, ALL(DIES), SYS_execve},
-    {"a process", try_fork, ALL(DIES), SYS_clone},
-    {"to trace", try_ptrace, ALL(DIES), SYS_ptrace},
-    {"to kill", try_kill, ALL(DIES), SYS_kill},
-    {"a namespace", try_unshare, ALL(DIES), SYS_unshare},
-    {"a signal by descriptor", try_owner, ALL(DIES), SYS_fcntl},
-    {"an io_uring", try_io_uring, ALL(DIES), SYS_io_uring_setup},
+    {"a thread", try_thread, ALL(0), 0, false},
+    {"the store", try_open_store, NOT_FIRST(EIO, 0), 0, false},
+    {"its database", try_database, NOT_FIRST(ENOENT, 0), 0, false},
+    {"its format", try_format, NOT_FIRST(ENOENT, 0), 0, false},
+    {"its format, to write", try_format_write, NOT_FIRST(ENOENT, EACCES), 0, false},
+    {"a key", try_key, NOT_FIRST(ENOENT, EACCES), 0, false},
+    {"the directory above", try_above, ALL(EACCES), 0, false},
+    {"the store by its path", try_store, ALL(ENOENT), 0, false},
+    {"/etc/passwd", try_passwd, ALL(ENOENT), 0, false},
+    {"a new file", try_new_file, ALL(ENOENT), 0, false},
+    {"a socket", try_socket, ALL(EACCES), 0, false},
+    {"a program", try_execve, ALL(DIES), SYS_execve, false},
+    {"a process", try_fork, ALL(DIES), SYS_clone, false},
+    {"a sibling", try_sibling, ALL(DIES), SYS_clone, true},
+    {"another filter", try_filter, ALL(DIES), SYS_seccomp, true},
+    {"another ruleset", try_ruleset, ALL(DIES), SYS_landlock_restrict_self, true},
+    {"to trace", try_ptrace, ALL(DIES), SYS_ptrace, false},
+    {"to kill", try_kill, ALL(DIES), SYS_kill, false},
+    {"a namespace", try_unshare, ALL(DIES), SYS_unshare, false},
+    {"a signal by descriptor", try_owner, ALL(DIES), SYS_fcntl, false},
+    {"an io_uring", try_io_uring, ALL(DIES), SYS_io_uring_setup, false},
 #if !SANDBOX_SANITIZED
-    {"executable memory", try_executable_memory, ALL(DIES), SYS_mmap},
-    {"to take the report's place", try_handler, ALL(DIES), SYS_rt_sigaction},
+    {"to die with the hub", try_fate, ALL(DIES), SYS_prctl, true},
+    {"to live without it", try_escape, ALL(DIES), SYS_prctl, false},
+    {"executable memory", try_executable_memory, ALL(DIES), SYS_mmap, false},
+    {"to take the report's place", try_handler, ALL(DIES), SYS_rt_sigaction, false},
 #endif
 };
 
+/* How a process comes to be what it is tried as. */
+enum way { FORKED, MADE };
+
 static void
-in_child(const struct fixture *f, const struct attempt *a, enum sandbox_role role, int report_fd)
+in_child(const struct fixture *f, const struct attempt *a, enum sandbox_role role, enum way way,
+	 int report_fd)
 {
 	struct cfs_err err = CFS_ERR_INIT;
 
-	if (sandbox_enter(f->sandbox, role, report_fd, &err)) {
+	if (sandbox_enter(f->sandbox, role, way == MADE ? -1 : report_fd, &err) ||
+	    (way == MADE && sandbox_part(f->sandbox, report_fd, &err))) {
 		(void)fprintf(stderr, "%s\n", err.text);
 		_exit(250);
 	}
@@ -307,8 +363,12 @@ in_child(const struct fixture *f, const struct attempt *a, enum sandbox_role rol
 }
 
 static void
-try(const struct fixture *f, const struct attempt *a, enum sandbox_role role)
+try(const struct fixture *f, const struct attempt *a, enum sandbox_role role, enum way way)
 {
+	bool maker = role == SANDBOX_MAKER && way == FORKED;
+	int expected = maker && a->makers      ? 0
+		       : role == SANDBOX_MAKER ? a->expected[SANDBOX_SESSION]
+					       : a->expected[role];
 	struct hub_msg m = {0};
 	int sv[2], status, got;
 	pid_t pid;
@@ -316,19 +376,19 @@ try(const struct fixture *f, const struct attempt *a, enum sandbox_role role)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv), 0);
 	pid = fork();
 	if (pid == 0)
-		in_child(f, a, role, sv[1]);
+		in_child(f, a, role, way, sv[1]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	got = WEXITSTATUS(status);
-	if (a->expected[role] == DIES) {
+	if (expected == DIES) {
 		if (got != 128 + SIGSYS)
 			fail_msg("%s as role %d: lived, with errno %d", a->name, (int)role, got);
 		assert_int_equal(recv(sv[0], &m, sizeof(m), MSG_DONTWAIT), sizeof(m));
 		assert_int_equal(m.kind, HUB_FORBIDDEN);
 		assert_int_equal(m.index, a->call);
-	} else if (got != a->expected[role]) {
+	} else if (got != expected) {
 		fail_msg("%s as role %d: %s instead of %s", a->name, (int)role, strerror(got),
-			 strerror(a->expected[role]));
+			 strerror(expected));
 	}
 	fd_close(&sv[0]);
 	fd_close(&sv[1]);
@@ -343,8 +403,26 @@ what_is_forbidden(void **state)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++) {
 		for (int role = 0; role < TRIED; role++)
-			try(*state, &attempts[i], (enum sandbox_role)role);
+			try(*state, &attempts[i], (enum sandbox_role)role, FORKED);
 	}
+}
+
+/* The maker may do a little more than a session, and what it has made not that. */
+static void
+what_the_maker_may(void **state)
+{
+	if (sandbox_landlock_version() == 0 || !sibling_init(&sibling)) {
+		print_message(
+		    "needs Landlock, and a kernel that tells where a thread's number is\n");
+		skip();
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++) {
+		try(*state, &attempts[i], SANDBOX_MAKER, FORKED);
+		try(*state, &attempts[i], SANDBOX_MAKER, MADE);
+	}
+	/* The siblings. */
+	while (waitpid(-1, NULL, 0) > 0)
+		continue;
 }
 
 /* The store's directory, handed in, is what opens the store to a session, and nothing more. */
@@ -386,6 +464,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(what_is_forbidden, setup, teardown),
+	    cmocka_unit_test_setup_teardown(what_the_maker_may, setup, teardown),
 	    cmocka_unit_test_setup_teardown(session_is_handed_the_store, setup, teardown),
 	    cmocka_unit_test(calls_have_names),
 	};

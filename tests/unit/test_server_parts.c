@@ -300,6 +300,22 @@ test_children(void **state)
 	assert_ptr_equal(found, first);
 	children_remove(&list, first);
 	assert_null(children_find(&list, 50));
+	/* One whose process is not known yet is counted, and found by its place. */
+	child.role = CHILD_SESSION;
+	child.pid = 0;
+	first = children_add(&list, &child);
+	assert_non_null(first);
+	assert_null(children_find(&list, 0));
+	assert_ptr_equal(children_get(&list, first->index), first);
+	children_made(&list, first, 1024 + 51);
+	assert_ptr_equal(children_find(&list, 1024 + 51), first);
+	assert_int_equal(children_find(&list, 51)->pid, 51);
+	children_remove(&list, first);
+	assert_int_equal(children_find(&list, 51)->pid, 51);
+	child.pid = 0;
+	first = children_add(&list, &child);
+	assert_non_null(first);
+	children_remove(&list, first);
 	assert_int_equal(list.sessions, 99);
 	assert_int_equal(list.unauthenticated, 99);
 	children_clear(&list);

@@ -24,6 +24,7 @@ struct completion {
 static void
 offer(struct completion *x, const char *name)
 {
+	size_t dir_len = strlen(x->typed_dir), len = strlen(name);
 	char *word;
 
 	/* As in a shell, names with a leading dot are offered when the dot was typed. */
@@ -31,10 +32,11 @@ offer(struct completion *x, const char *name)
 	    (name[0] == '.' && x->start[0] != '.')) {
 		return;
 	}
-	word = malloc(strlen(x->typed_dir) + strlen(name) + 1);
+	word = malloc(dir_len + len + 1);
 	if (word != NULL) {
-		sprintf(word, "%s%s", x->typed_dir, name);
-		x->each(x->arg, word, name[strlen(name) - 1] == '/');
+		memcpy(word, x->typed_dir, dir_len);
+		memcpy(word + dir_len, name, len + 1);
+		x->each(x->arg, word, name[len - 1] == '/');
 		x->n++;
 		free(word);
 	}
@@ -69,9 +71,14 @@ static int
 keep_name(void *arg, const char *name, enum cfs_type type)
 {
 	struct cli_listed *l = arg;
+	size_t len = strlen(name);
 	char word[CFS_NAME_MAX + 2];
 
-	snprintf(word, sizeof word, "%s%s", name, type == CFS_DIR ? "/" : "");
+	memcpy(word, name, len);
+	if (type == CFS_DIR) {
+		word[len++] = '/';
+	}
+	word[len] = '\0';
 	return words_add(&l->names, word);
 }
 

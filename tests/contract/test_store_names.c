@@ -155,6 +155,32 @@ names_are_found_by_what_they_begin_with(void **state)
 	assert_string_equal(names_of(t, &t->a, t->home, "a", "b", 1), "*");
 }
 
+/* Whatever became of an entry after it was made. */
+static void
+listed_names_have_the_types_of_what_they_name(void **state)
+{
+	struct storetest *t = *state;
+	struct inode_attr d, f, attr;
+
+	assert_int_equal(st_create(t, t->home, "d", INODE_DIR, &d), 0);
+	assert_int_equal(st_put(t, t->home, "f", "x", 1, &f), 0);
+	assert_int_equal(st_put(t, t->home, "g", "y", 1, NULL), 0);
+	assert_int_equal(st_create(t, t->home, "e", INODE_DIR, NULL), 0);
+	st_begin(t);
+	assert_int_equal(names_rename(t->s, &t->a, t->home, st_str("d"), t->home, st_str("f"),
+				      false, true, &attr, NULL),
+			 0);
+	(void)st_commit(t);
+	assert_string_equal(names_of(t, &t->a, t->home, "", "", 9), "d|e/|f/|g|*");
+	assert_int_equal(st_put(t, t->home, "g", "z", 1, NULL), 0);
+	assert_int_equal(st_link(t, st_ref(&f), st_ref(&d), "link"), 0);
+	assert_int_equal(st_rename(t, t->home, "e", st_ref(&d), "moved"), 0);
+	assert_int_equal(st_unlink(t, t->home, "d", false), 0);
+	assert_int_equal(st_create(t, t->home, "d", INODE_DIR, NULL), 0);
+	assert_string_equal(names_of(t, &t->a, t->home, "", "", 9), "d/|f/|g|*");
+	assert_string_equal(names_of(t, &t->a, st_ref(&d), "", "", 9), "link|moved/|*");
+}
+
 static void
 a_private_tree_does_not_exist_for_others(void **state)
 {
@@ -405,6 +431,7 @@ run(const char *name, CMFixtureFunction setup)
 	    TEST(only_the_owner_changes_a_tree),
 	    TEST(a_private_tree_does_not_exist_for_others),
 	    TEST(names_are_found_by_what_they_begin_with),
+	    TEST(listed_names_have_the_types_of_what_they_name),
 	    TEST(walks_follow_links),
 	    TEST(rename_does_what_the_manual_says),
 	    TEST(hard_links_are_one_file),

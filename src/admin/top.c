@@ -90,6 +90,7 @@ check(void *arg, struct cfs_err *err)
 int
 cmd_top(struct admin *a, int argc, char **argv, struct cfs_err *err)
 {
+	const char *no_color = getenv("NO_COLOR");
 	struct top_options o = TOP_OPTIONS_INIT;
 	const struct arg_group group = {
 	    .title = "Options", .opts = top_opts, .n = top_n_opts, .values = &o};
@@ -121,7 +122,7 @@ cmd_top(struct admin *a, int argc, char **argv, struct cfs_err *err)
 	(void)sigaction(SIGINT, &sa, NULL);
 	(void)sigaction(SIGTERM, &sa, NULL);
 	(void)sigaction(SIGHUP, &sa, NULL);
-	rc = top_show(&source, &o, a->json, getenv("NO_COLOR") == NULL, stdout, err);
+	rc = top_show(&source, &o, a->json, no_color == NULL || *no_color == '\0', stdout, err);
 	admin_disconnect(t.link);
 	return rc;
 }

@@ -66,7 +66,7 @@ lead(struct cfs *c)
 	if (kept)
 		c->leader = NULL;
 	if (c->leader == NULL && c->waiters != NULL)
-		pthread_cond_signal(&c->waiters->cond);
+		conn_offer_lead(c);
 	return kept;
 }
 

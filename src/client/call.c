@@ -328,11 +328,17 @@ call_await(struct call *k, void *rep, struct cfs_err *err)
 int
 call_run(struct call *k, void *rep, struct cfs_err *err)
 {
-	pthread_mutex_lock(&k->c->lock);
+	struct cfs *c = k->c;
+
+	atomic_fetch_add(&c->coming, 1);
+	pthread_mutex_lock(&c->lock);
+	atomic_fetch_sub(&c->coming, 1);
 	int rc = start_locked(k, err);
 	if (rc == 0)
 		rc = await_locked(k, err);
-	pthread_mutex_unlock(&k->c->lock);
+	else
+		conn_push(c); /* what others left for this one to send */
+	pthread_mutex_unlock(&c->lock);
 	return rc < 0 ? rc : call_result(k, rep, err);
 }
 

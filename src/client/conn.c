@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -13,6 +14,9 @@
 #include "client/call.h"
 #include "client/file_segment.h"
 #include "client/subscribe.h"
+
+#define AWAIT_MS   50u
+#define CROWDED_MS 10u /* a ring wakes one of those who share it */
 
 int
 conn_init(struct cfs *c, struct cfs_err *err)
@@ -26,6 +30,8 @@ conn_init(struct cfs *c, struct cfs_err *err)
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&c->thread_cond, &monotonic);
+	sem_init(&c->crowded.rung, 0, 0);
+	c->background.parker = &c->crowded;
 	pthread_condattr_destroy(&monotonic);
 	c->flying.last = &c->flying.first;
 	c->tx_fast.last = &c->tx_fast.first;
@@ -46,6 +52,14 @@ conn_fini(struct cfs *c)
 	fd_close(&c->wake_fd);
 	bufs_trim(&c->read_bufs);
 	bufs_trim(&c->write_bufs);
+	while (c->parkers != NULL) {
+		struct parker *p = c->parkers;
+
+		c->parkers = p->next;
+		sem_destroy(&p->rung);
+		free(p);
+	}
+	sem_destroy(&c->crowded.rung);
 	pthread_cond_destroy(&c->thread_cond);
 	pthread_mutex_destroy(&c->lock);
 }
@@ -67,30 +81,66 @@ waiter_init(struct waiter *w, struct cfs *c, bool (*ready)(void *arg), void *arg
 	w->ready = ready;
 	w->arg = arg;
 	w->fd = fd;
+	w->c = c;
 	w->interrupts = atomic_load(&c->interrupts);
+}
+
+static void
+ring(struct waiter *w)
+{
+	sem_post(&w->parker->rung);
 }
 
 void
 waiter_wake(struct waiter *w)
 {
 	/* prev is NULL unless it waits at this moment, and a waiter looks before it sleeps. */
-	if (w->prev != NULL)
-		pthread_cond_signal(&w->cond);
+	if (w->prev == NULL)
+		return;
+	if (w->c->gathering && w->c->woken_count < CONN_WOKEN)
+		w->c->woken[w->c->woken_count++] = w->parker;
+	else
+		ring(w);
 }
 
 void
 conn_wake_all(struct cfs *c)
 {
 	for (struct waiter *w = c->waiters; w != NULL; w = w->next)
-		pthread_cond_signal(&w->cond);
+		ring(w);
 	if (c->sub != NULL)
 		subscription_wake(c->sub);
+}
+
+static struct parker *
+parker_take(struct cfs *c)
+{
+	struct parker *p = c->parkers;
+
+	if (p != NULL) {
+		c->parkers = p->next;
+		return p;
+	}
+	p = malloc(sizeof(*p));
+	if (p == NULL)
+		return &c->crowded;
+	sem_init(&p->rung, 0, 0);
+	return p;
+}
+
+static void
+parker_give(struct cfs *c, struct parker *p)
+{
+	if (p == &c->crowded)
+		return;
+	p->next = c->parkers;
+	c->parkers = p;
 }
 
 static void
 waiter_join(struct cfs *c, struct waiter *w)
 {
-	pthread_cond_init(&w->cond, NULL);
+	w->parker = parker_take(c);
 	w->next = c->waiters;
 	w->prev = &c->waiters;
 	w->thread = pthread_self();
@@ -100,6 +150,16 @@ waiter_join(struct cfs *c, struct waiter *w)
 	c->users++;
 }
 
+void
+conn_offer_lead(struct cfs *c)
+{
+	struct waiter *w = c->waiters;
+
+	while (w->next != NULL && w->ready(w->arg))
+		w = w->next;
+	ring(w);
+}
+
 static void
 waiter_leave(struct cfs *c, struct waiter *w)
 {
@@ -107,7 +167,7 @@ waiter_leave(struct cfs *c, struct waiter *w)
 	if (w->next != NULL)
 		w->next->prev = w->prev;
 	w->prev = NULL;
-	pthread_cond_destroy(&w->cond);
+	parker_give(c, w->parker);
 	c->users--;
 	if (c->closing)
 		pthread_cond_signal(&c->thread_cond);
@@ -116,7 +176,7 @@ waiter_leave(struct cfs *c, struct waiter *w)
 	/* With no leader this one was perhaps to be the next, and had its answer already: the lead goes on to another. */
 	c->leader = NULL;
 	if (c->waiters != NULL)
-		pthread_cond_signal(&c->waiters->cond);
+		conn_offer_lead(c);
 	else
 		background_nudge(c);
 }
@@ -174,7 +234,7 @@ wake_polled(struct cfs *c, const struct poll_set *p)
 			continue;
 		for (struct waiter *w = c->waiters; w != NULL; w = w->next) {
 			if (w == p->of[i])
-				pthread_cond_signal(&w->cond);
+				ring(w);
 		}
 	}
 }
@@ -190,6 +250,23 @@ conn_take_kicks(struct cfs *c)
 		c->interrupts_seen = atomic_load(&c->interrupts);
 		conn_wake_all(c);
 	}
+}
+
+/* Locked, but not while it rings. */
+static void
+ring_woken(struct cfs *c)
+{
+	struct parker *woken[CONN_WOKEN];
+	unsigned n = c->woken_count;
+
+	if (n == 0)
+		return;
+	memcpy(woken, c->woken, n * sizeof(struct parker *));
+	c->woken_count = 0;
+	pthread_mutex_unlock(&c->lock);
+	for (unsigned i = 0; i < n; i++)
+		sem_post(&woken[i]->rung);
+	pthread_mutex_lock(&c->lock);
 }
 
 /* Locked. One round of the leader: waits for something to happen on the line and handles it. */
@@ -221,26 +298,42 @@ conn_lead(struct cfs *c, struct waiter *self)
 		conn_take_kicks(c);
 	if (n > 0 && p.fds[0].revents != 0)
 		c->rx_ns = (p.fds[0].revents & POLLIN) != 0 ? now_mono_ns() : c->rx_ns;
+	c->gathering = true;
 	if ((p.fds[0].events & POLLIN) != 0)
 		conn_input(c);
+	c->gathering = false;
 	if (conn_has_output(c))
 		conn_output(c);
 	if (n > 0)
 		wake_polled(c, &p);
+	ring_woken(c);
+}
+
+/* Sleeps until it is rung, or for so long at most; 0: for ever. Without the lock meanwhile. */
+static void
+park(struct cfs *c, const struct waiter *w, unsigned ms)
+{
+	struct timespec until;
+
+	pthread_mutex_unlock(&c->lock);
+	if (ms == 0) {
+		(void)sem_wait(&w->parker->rung);
+	} else {
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += ms * NS_PER_MS;
+		if (until.tv_nsec >= NS_PER_S) {
+			until.tv_nsec -= NS_PER_S;
+			until.tv_sec++;
+		}
+		(void)sem_clockwait(&w->parker->rung, CLOCK_MONOTONIC, &until);
+	}
+	pthread_mutex_lock(&c->lock);
 }
 
 void
 conn_await_dial(struct cfs *c, struct waiter *w)
 {
-	struct timespec until;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += 50 * NS_PER_MS;
-	if (until.tv_nsec >= NS_PER_S) {
-		until.tv_nsec -= NS_PER_S;
-		until.tv_sec++;
-	}
-	pthread_cond_timedwait(&w->cond, &c->lock, &until);
+	park(c, w, AWAIT_MS);
 	conn_expire(c);
 }
 
@@ -251,7 +344,7 @@ follow(struct cfs *c, struct waiter *w)
 	if (c->dialling)
 		conn_await_dial(c, w);
 	else
-		pthread_cond_wait(&w->cond, &c->lock);
+		park(c, w, w->parker == &c->crowded ? CROWDED_MS : 0);
 }
 
 static bool
@@ -268,6 +361,15 @@ given_up(const struct cfs *c, struct cfs_err *err)
 	return c->given_up_why.code;
 }
 
+void
+conn_push(struct cfs *c)
+{
+	if (c->link.stream != NULL && conn_has_output(c))
+		conn_output(c);
+	if (c->waiters == NULL)
+		background_nudge(c);
+}
+
 int
 conn_wait(struct cfs *c, struct waiter *w, struct cfs_err *err)
 {
@@ -277,7 +379,7 @@ conn_wait(struct cfs *c, struct waiter *w, struct cfs_err *err)
 		return 0;
 	waiter_join(c, w);
 	w->given_up = c->given_up;
-	if (c->link.stream != NULL && conn_has_output(c))
+	if (c->link.stream != NULL && conn_has_output(c) && atomic_load(&c->coming) == 0)
 		conn_output(c);
 	if (w->fd >= 0 && c->leader != NULL)
 		conn_kick(c);

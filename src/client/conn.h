@@ -15,6 +15,7 @@
  */
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,6 +36,19 @@ struct call;
 #define CONN_WAIT_FDS     8u
 #define CONN_RECONNECT_MS 3000u
 
+/*
+ * Where a thread sleeps that waits. It is the connection's, not the thread's, so that it can be rung without the lock, when the
+ * thread has perhaps left already: who has it next looks once for nothing then. No condition variable: coming back from one,
+ * glibc takes the lock for contended, and every unlock is a system call.
+ */
+struct parker {
+	sem_t rung;
+	struct parker *next; /* free */
+};
+
+/* Those who are woken after the answers that are there were handled, without the lock that they would run into. */
+#define CONN_WOKEN 32u
+
 /* A thread that waits, on its own stack. Set ready, arg and fd, and what it may suffer; the rest is conn.c's. */
 struct waiter {
 	bool (*ready)(void *arg); /* asked locked */
@@ -49,7 +63,8 @@ struct waiter {
 	pthread_t thread;
 	unsigned interrupts; /* c->interrupts from which on an interruption counts */
 	unsigned given_up;   /* c->given_up when the wait began */
-	pthread_cond_t cond;
+	struct cfs *c;
+	struct parker *parker;
 	struct waiter *next, **prev;
 };
 
@@ -119,7 +134,13 @@ struct cfs {
 	struct waiter *leader; /* NULL: nobody; BACKGROUND: the thread */
 	struct waiter background;
 	struct waiter *waiters; /* all that wait but the background */
-	int wake_fd;            /* eventfd: ends a poll */
+	struct parker *parkers; /* free ones */
+	struct parker crowded;  /* for all that got none for want of memory */
+	struct parker *woken[CONN_WOKEN];
+	unsigned woken_count;
+	bool gathering;          /* wakes go to woken */
+	_Atomic unsigned coming; /* threads that are about to take the lock and submit a call */
+	int wake_fd;             /* eventfd: ends a poll */
 	atomic_uint interrupts;
 	unsigned interrupts_seen; /* those that all waiters were woken for */
 	bool closing;
@@ -164,6 +185,8 @@ int conn_wait(struct cfs *c, struct waiter *w, struct cfs_err *err);
 /* Locked. Has the waiter look again; all of them. */
 void waiter_wake(struct waiter *w);
 void conn_wake_all(struct cfs *c);
+/* Locked, when nobody leads and somebody waits. Wakes one who has no answer yet, if there is one: others would only pass the lead on. */
+void conn_offer_lead(struct cfs *c);
 /* Locked or not: ends a poll that is under way. */
 void conn_kick(struct cfs *c);
 

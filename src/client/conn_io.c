@@ -16,10 +16,11 @@
 #include "proto/codec.h"
 #include "proto/frame.h"
 
-#define TX_PIECES 32
-#define TX_AHEAD  65536u /* bytes whose order is settled before they are sent */
-#define TX_LAZY   65536u /* lazy calls are sent when they are so many bytes, or when somebody waits */
-#define RX_FRAMES 32     /* handled before the leader looks at its own answer again */
+#define TX_PIECES   32
+#define TX_AHEAD    65536u /* bytes whose order is settled before they are sent */
+#define TX_LAZY     65536u /* lazy calls are sent when they are so many bytes, or when somebody waits */
+#define TX_TOGETHER 4096u /* calls that wait for those of other threads */
+#define RX_FRAMES   32    /* handled before the leader looks at its own answer again */
 
 /* Where kind, tag and id are in the encoding of a write_piece (ops.def), and its size. */
 #define PIECE_SIZE    33u
@@ -210,15 +211,6 @@ conn_output(struct cfs *c)
 		conn_lost(c, &err);
 }
 
-void
-conn_push(struct cfs *c)
-{
-	if (c->link.stream != NULL && conn_has_output(c))
-		conn_output(c);
-	if (c->waiters == NULL)
-		background_nudge(c);
-}
-
 /* ---- calls in flight */
 
 static struct call **
@@ -254,6 +246,9 @@ conn_submit(struct cfs *c, struct call *k)
 	}
 	conn_queue(c, k);
 	if (k->lazy && (c->tx_lazy_bytes += call_frame_size(k)) < TX_LAZY)
+		return;
+	/* The last of those who come together sends for all: one record, one system call, one wake-up of the server. */
+	if (atomic_load(&c->coming) > 0 && call_frame_size(k) <= TX_TOGETHER)
 		return;
 	conn_output(c);
 	/* What the socket did not take is the leader's to send; one in poll() does not know yet. */
@@ -482,11 +477,16 @@ rx_one(struct cfs *c)
 	return c->link.stream != NULL;
 }
 
-/* The leader's own answer is in, and it is in a hurry: what else has arrived is for the next one. */
+/*
+ * The leader's own answer is in, and it is in a hurry: what is still to be read is for the next one. Small answers that are here
+ * already it hands out, which costs less than to wake somebody who does it.
+ */
 static bool
 leader_is_done(const struct cfs *c)
 {
-	return c->leader != NULL && c->leader->eager && c->leader->ready(c->leader->arg);
+	return c->leader != NULL && c->leader->eager && c->leader->ready(c->leader->arg) &&
+	       (c->link.stream == NULL || c->rx_call != NULL ||
+		!frame_reader_pending(c->link.reader));
 }
 
 void

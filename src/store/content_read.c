@@ -100,27 +100,36 @@ add_blob(struct planner *p, const struct extent *e, uint32_t blob_length, struct
 	return add_part(p, &part, err);
 }
 
-/* The row's extent, from p->next on. */
+/* An extent, from p->next on; of a blob also that one's length and SHA-256. */
 static int
-add_extent(struct planner *p, struct db_stmt *st, struct cfs_err *err)
+add_extent(struct planner *p, const struct extent *e, uint32_t blob_length, struct bytes_view sha,
+	   struct cfs_err *err)
+{
+	int rc = add_hole(p, max_u64(e->off, p->next), err);
+
+	if (rc != 0)
+		return rc;
+	uint32_t skip = (uint32_t)(p->next - e->off);
+	uint32_t length = (uint32_t)min_u64(e->len - skip, p->end - p->next);
+	if (p->whole && length < e->len - skip && p->plan.count > 0) {
+		p->full = true;
+		return 0;
+	}
+	rc = e->kind == EXTENT_INLINE ? add_inline(p, e, skip, length, err)
+				      : add_blob(p, e, blob_length, sha, skip, length, err);
+	p->full = p->full || p->plan.count + 2 > PARTS_MAX;
+	return rc;
+}
+
+static int
+add_row(struct planner *p, struct db_stmt *st, struct cfs_err *err)
 {
 	struct extent e;
 	int rc = extent_from_row(st, &e, err);
 
-	if (rc == 0)
-		rc = add_hole(p, max_u64(e.off, p->next), err);
-	if (rc != 0)
-		return rc;
-	uint32_t skip = (uint32_t)(p->next - e.off);
-	uint32_t length = (uint32_t)min_u64(e.len - skip, p->end - p->next);
-	if (p->whole && length < e.len - skip && p->plan.count > 0) {
-		p->full = true;
-		return 0;
-	}
-	if (e.kind == EXTENT_INLINE)
-		return add_inline(p, &e, skip, length, err);
-	return add_blob(p, &e, (uint32_t)db_col_u64(st, EXTENT_COLUMN_COUNT),
-			db_col_blob(st, EXTENT_COLUMN_COUNT + 1), skip, length, err);
+	return rc != 0 ? rc
+		       : add_extent(p, &e, (uint32_t)db_col_u64(st, EXTENT_COLUMN_COUNT),
+				    db_col_blob(st, EXTENT_COLUMN_COUNT + 1), err);
 }
 
 #define PLAN_COLUMNS                                                                               \
@@ -145,10 +154,9 @@ collect(struct planner *p, uint64_t ino, struct cfs_err *err)
 	db_bind_u64(st, 2, p->next);
 	db_bind_u64(st, 3, p->end);
 	while ((rc = db_step(st, err)) == 1 && !p->full) {
-		rc = add_extent(p, st, err);
+		rc = add_row(p, st, err);
 		if (rc != 0)
 			break;
-		p->full = p->full || p->plan.count + 2 > PARTS_MAX;
 	}
 	db_done(st);
 	if (rc < 0)
@@ -184,6 +192,56 @@ finish(struct planner *p, struct content_plan **plan_out, struct cfs_err *err)
 	return 0;
 }
 
+/* The same from what is remembered. */
+static int
+collect_known(struct planner *p, const struct memo_extent *known, size_t count, struct cfs_err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < count && known[i].e.off < p->end && !p->full && rc == 0; i++) {
+		const struct memo_extent *k = &known[i];
+
+		if (k->e.off + k->e.len > p->next)
+			rc = add_extent(
+			    p, &k->e, k->blob_length,
+			    (struct bytes_view){.data = k->sha.b, .len = sizeof(k->sha.b)}, err);
+	}
+	return rc != 0 || p->full ? rc : add_hole(p, p->end, err);
+}
+
+/* What of the range is in the file, if it is that version; 0: any. */
+static int
+set_range(struct planner *p, const struct inode *in, uint32_t length, uint64_t version,
+	  struct cfs_err *err)
+{
+	if (version != 0 && version != in->a.version)
+		return err_code(err, CFS_ECONFLICT);
+	p->plan.attr = in->a;
+	p->end = p->next + min_u64(length, in->a.size > p->next ? in->a.size - p->next : 0);
+	return 0;
+}
+
+static int
+plan_from_store(struct planner *p, const struct cred *cred, struct inode_ref ref, uint32_t length,
+		uint64_t version, struct cfs_err *err)
+{
+	struct inode in;
+	bool began;
+	int rc = store_read_begin(p->s, &began, err);
+
+	if (rc != 0)
+		return rc;
+	rc = content_get_file(p->s, cred, ref, &in, err);
+	if (rc == 0)
+		rc = set_range(p, &in, length, version, err);
+	if (rc == 0 && p->end > p->next)
+		rc = collect(p, in.a.ino, err);
+	if (rc == 0)
+		rc = content_memo_note(p->s, &in, err);
+	store_read_end(p->s, began);
+	return rc;
+}
+
 int
 content_plan(struct store *s, const struct cred *cred, struct inode_ref ref, uint64_t offset,
 	     uint32_t length, uint64_t version, bool whole_extents, struct content_plan **plan_out,
@@ -191,22 +249,20 @@ content_plan(struct store *s, const struct cred *cred, struct inode_ref ref, uin
 {
 	struct planner p = {.s = s, .bytes = BUF_INIT, .next = offset, .whole = whole_extents};
 	struct inode in;
-	bool began;
-	int rc = store_read_begin(s, &began, err);
+	size_t count;
+	const struct memo_extent *known = content_memo_find(s, ref.ino, &in, &count);
+	int rc;
 
 	*plan_out = NULL;
-	if (rc != 0)
-		return rc;
-	rc = content_get_file(s, cred, ref, &in, err);
-	if (rc == 0 && version != 0 && version != in.a.version)
-		rc = err_code(err, CFS_ECONFLICT);
-	if (rc == 0) {
-		p.plan.attr = in.a;
-		p.end = offset + min_u64(length, in.a.size > offset ? in.a.size - offset : 0);
-		if (p.end > p.next)
-			rc = collect(&p, in.a.ino, err);
+	if (known == NULL) {
+		rc = plan_from_store(&p, cred, ref, length, version, err);
+	} else {
+		rc = inode_check(s, cred, ref, &in, err);
+		if (rc == 0)
+			rc = set_range(&p, &in, length, version, err);
+		if (rc == 0 && p.end > p.next)
+			rc = collect_known(&p, known, count, err);
 	}
-	store_read_end(s, began);
 	if (rc == 0)
 		rc = finish(&p, plan_out, err);
 	free(p.parts);

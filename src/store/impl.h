@@ -132,6 +132,7 @@ struct store {
 	struct buf path;
 
 	struct sha256_ctx *sha;
+	struct content_memo *memo;
 };
 
 /*
@@ -231,6 +232,9 @@ int inode_find(struct store *s, uint64_t ino, struct inode *out, struct cfs_err 
 /* As clients name it, if cred may see it. CFS_ESTALE (also for another's unnamed file), CFS_ENOENT. gen 0 matches any. */
 int inode_get(struct store *s, const struct cred *cred, struct inode_ref ref, struct inode *out,
 	      struct cfs_err *err);
+/* The same of an inode that was found. */
+int inode_check(struct store *s, const struct cred *cred, struct inode_ref ref,
+		const struct inode *in, struct cfs_err *err);
 /* As inode_get(), and a directory. CFS_ENOTDIR. */
 int inode_get_dir(struct store *s, const struct cred *cred, struct inode_ref ref, struct inode *out,
 		  struct cfs_err *err);
@@ -391,6 +395,23 @@ int extents_drop(struct store *s, uint64_t ino, struct cfs_err *err);
 int extents_place(struct store *s, uint64_t owner, uint64_t ino, uint64_t offset,
 		  const struct content_piece *pieces, size_t count, uint64_t *added_out,
 		  uint64_t *end_out, struct cfs_err *err);
+
+/* ---- content_memo.c: where the blobs of the file are that is read in many pieces ------------------------------------------------ */
+
+struct memo_extent {
+	struct extent e; /* EXTENT_BLOB */
+	uint32_t blob_length;
+	struct sha256 sha;
+};
+/* In the read transaction of content_get_file(): if this file was read just before, its extents are remembered. */
+int content_memo_note(struct store *s, const struct inode *in, struct cfs_err *err);
+/*
+ * All extents by offset, and the inode, as a transaction that begins now would read them; NULL: not known, or a change is
+ * under way here. Whether the caller may read it is still to be checked.
+ */
+const struct memo_extent *content_memo_find(const struct store *s, uint64_t ino,
+					    struct inode *in_out, size_t *count_out);
+void content_memo_drop(struct store *s);
 
 /* change. One more reference for a blob that is live whatever its owner; one less. */
 int blob_ref(struct store *s, const struct id128 *blob, struct cfs_err *err);

@@ -92,11 +92,20 @@ inode_get(struct store *s, const struct cred *cred, struct inode_ref ref, struct
 
 	if (rc < 0)
 		return rc;
-	if (rc == 0 || (ref.gen != 0 && ref.gen != out->a.gen))
+	return rc == 1 ? inode_check(s, cred, ref, out, err) : err_code(err, CFS_ESTALE);
+}
+
+int
+inode_check(struct store *s, const struct cred *cred, struct inode_ref ref, const struct inode *in,
+	    struct cfs_err *err)
+{
+	int rc;
+
+	if (ref.gen != 0 && ref.gen != in->a.gen)
 		return err_code(err, CFS_ESTALE);
-	if (!cred_sees(cred, out->a.owner))
+	if (!cred_sees(cred, in->a.owner))
 		return err_code(err, CFS_ENOENT);
-	rc = is_others_secret(s, cred, out, err);
+	rc = is_others_secret(s, cred, in, err);
 	return rc == 1 ? err_code(err, CFS_ESTALE) : rc;
 }
 

@@ -193,6 +193,7 @@ store_idle(struct store *s)
 	(void)pthread_mutex_unlock(&s->db_lock);
 	if (db == NULL)
 		return;
+	content_memo_drop(s);
 	db_close(db);
 	give_slot(s);
 	/* An open descriptor would hold the space of a blob that the keeper removes. */
@@ -223,6 +224,7 @@ store_close(struct store *s)
 	fd_close(&s->dir_fd);
 	buf_fini(&s->path);
 	sha256_free(s->sha);
+	content_memo_drop(s);
 	(void)pthread_mutex_destroy(&s->db_lock);
 	free(s);
 }

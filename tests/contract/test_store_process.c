@@ -46,36 +46,6 @@ a_store_is_made_once_and_recognised(void **state)
 	assert_int_equal(store_lock(t->path, &fd, &err), CFS_EFORMAT);
 }
 
-/* Reads that share a transaction see what anybody has committed meanwhile, and are in no change's way. */
-static void
-held_reads_miss_no_commit(void **state)
-{
-	struct storetest *t = *state;
-	struct store *first = t->s, *other;
-	struct inode_attr f;
-
-	assert_int_equal(store_open(&t->conf, t->shared, &other, NULL), 0);
-	assert_int_equal(st_put(t, t->home, "f", "one", 3, &f), 0);
-	store_hold_reads(first, true);
-	st_assert_content(t, st_ref(&f), "one", 3);
-	assert_true(first->held);
-	t->s = other;
-	assert_int_equal(
-	    st_write(t, st_ref(&f), 0,
-		     &(struct content_piece){.kind = PIECE_INLINE, .length = 3, .data = "two"}, 1,
-		     NULL),
-	    0);
-	t->s = first;
-	st_assert_content(t, st_ref(&f), "two", 3);
-	assert_true(first->held);
-	assert_int_equal(st_put(t, t->home, "g", "x", 1, NULL), 0);
-	assert_false(first->held);
-	assert_int_equal(st_lookup(t, t->home, "g").size, 1);
-	store_hold_reads(first, false);
-	assert_false(first->held);
-	store_close(other);
-}
-
 static void
 the_lock_is_held_by_the_last_process_that_has_it(void **state)
 {
@@ -462,7 +432,6 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, storetest_dir_setup, storetest_teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(a_store_is_made_once_and_recognised),
-	    TEST(held_reads_miss_no_commit),
 	    TEST(the_lock_is_held_by_the_last_process_that_has_it),
 	    TEST(processes_write_at_once),
 	    TEST(a_writer_that_dies_leaves_nothing),

@@ -36,6 +36,7 @@ struct hostile {
 	unsigned seed;
 	atomic_bool hang_up; /* after this answer */
 	uint32_t retry_ms;
+	unsigned answer_ms; /* the client waits so long for an answer; 0: half a second */
 };
 
 struct line {
@@ -165,8 +166,9 @@ free_dialer(struct dialer *base)
 static struct cfs *
 start(struct hostile *h)
 {
-	const struct cfs_options options = {
-	    .program = "test", .timeout_ms = 500, .reconnect_ms = 300};
+	const struct cfs_options options = {.program = "test",
+					    .timeout_ms = h->answer_ms > 0 ? h->answer_ms : 500,
+					    .reconnect_ms = 300};
 	struct hostile_dialer *d = calloc(1, sizeof(*d));
 	struct client_identity id = {0};
 	struct cfs_err err = CFS_ERR_INIT;
@@ -390,7 +392,8 @@ answer_many_pieces(struct hostile *h, const struct op_desc *op, uint64_t number,
 static void
 many_pieces_of_a_read(void **state)
 {
-	struct hostile h = {.answer = answer_many_pieces};
+	/* It takes its time to be made, on a busy machine or under a sanitizer. */
+	struct hostile h = {.answer = answer_many_pieces, .answer_ms = 60000};
 	const struct cfs_attr attr = {
 	    .ref = {300, 1}, .type = CFS_FILE, .size = MANY, .version = 1, .owner = 1};
 	struct cfs *c = start(&h);

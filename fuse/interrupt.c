@@ -88,11 +88,18 @@ wants_to_end(struct handled *h)
 
 /* ---- the thread that looks */
 
+/* Whether hardly a thread is left that the kernel could tell of an interruption; some may be at what has no caller. */
+static bool
+is_full(const struct interrupts *x)
+{
+	return x->count >= MOUNT_THREADS - MOUNT_THREADS / 4;
+}
+
 static void
 look_at_all(struct interrupts *x)
 {
 	for (struct handled *h = x->first; h != NULL; h = h->next) {
-		if (h->interrupted && wants_to_end(h)) {
+		if ((h->interrupted || is_full(x)) && wants_to_end(h)) {
 			cfs_interrupt_thread(x->m->c, h->thread);
 		}
 	}
@@ -119,7 +126,7 @@ look(void *arg)
 
 	pthread_mutex_lock(&x->lock);
 	while (!x->ending) {
-		if (x->interrupted == 0) {
+		if (x->interrupted == 0 && !is_full(x)) {
 			pthread_cond_wait(&x->cond, &x->lock);
 			continue;
 		}
@@ -216,6 +223,11 @@ begin(fuse_req_t req, struct handled *h)
 		h->next->prev = &h->next;
 	}
 	x->first = h;
+	x->count++;
+	if (is_full(x)) {
+		start_thread(x);
+		pthread_cond_signal(&x->cond);
+	}
 	pthread_mutex_unlock(&x->lock);
 	fuse_req_interrupt_func(req, on_interrupt, (void *)h->number);
 	return x;
@@ -229,6 +241,7 @@ end(struct interrupts *x, struct handled *h)
 	if (h->next != NULL) {
 		h->next->prev = h->prev;
 	}
+	x->count--;
 	x->interrupted -= h->interrupted;
 	pthread_mutex_unlock(&x->lock);
 }

@@ -7,7 +7,7 @@
  * not even be killed before the time-out. The kernel tells of any signal, and once a request, but a program that only has a timer must
  * not see EINTR where a local file system has none. So one thread looks, as long as a request that was interrupted goes on,
  * whether the caller is dying, or got a signal by which a person asks it to end, and ends what took longer than a second: a line
- * that is well answers sooner.
+ * that is well answers sooner. While hardly a thread of the mount is left to hear the kernel it looks at all.
  *
  * What was asked for may still happen, once, as with any call whose end nobody has seen.
  */
@@ -27,6 +27,7 @@ struct interrupts {
 	bool running, ending;
 	pthread_t thread;
 	struct handled *first; /* requests that are being handled */
+	unsigned count;        /* of them */
 	uintptr_t last;        /* number of a request */
 	unsigned interrupted;  /* of them */
 	struct fuse_lowlevel_ops plain;

@@ -345,8 +345,7 @@ loop(struct fuse_session *s, struct cfs_err *err)
 	if (config == NULL) {
 		return err_code(err, CFS_ENOMEM);
 	}
-	/* Calls that wait for a server which is gone must not keep others from being interrupted. */
-	fuse_loop_cfg_set_max_threads(config, 64);
+	fuse_loop_cfg_set_max_threads(config, MOUNT_THREADS);
 	fuse_loop_cfg_set_idle_threads(config, 8);
 	rc = fuse_session_loop_mt(s, config);
 	fuse_loop_cfg_destroy(config);

@@ -33,6 +33,8 @@
 #include "versions.h"
 
 #define MOUNT_IO_MAX        (1024u * 1024)
+/* That handle requests: of more calls than that which wait for a line that is down each has its time after another's. */
+#define MOUNT_THREADS       64u
 /* Contents of small files that walks will ask for. */
 #define MOUNT_CONTENT_BYTES (8u * 1024 * 1024)
 

@@ -21,7 +21,7 @@
 #define STAY_NS (20 * (uint64_t)NS_PER_MS)
 
 /* With more own changes under way than that it makes none itself: half of the threads that there are for requests. */
-#define CHANGING_MAX 32u
+#define CHANGING_MAX (MOUNT_THREADS / 2)
 #define BUSY_NS      (10 * (uint64_t)NS_PER_MS)
 
 void

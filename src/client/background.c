@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "client/call.h"
 #include "client/conn.h"
+#include "client/file.h"
 #include "client/trust.h"
 
 /* A line that promises came over is not listened to for no longer than this. */
@@ -116,8 +117,7 @@ background_main(void *arg)
 		} else if (heartbeat_is_due(c)) {
 			conn_ping(c);
 			c->tx_ns = now_mono_ns();
-			bufs_trim(&c->read_bufs);
-			bufs_trim(&c->write_bufs);
+			file_memory_rest(c);
 		} else {
 			sleep_until(c, c->link.stream != NULL
 					   ? heartbeat_due_ns(c)

@@ -5,6 +5,7 @@
 
 #include "client/call.h"
 #include "client/conn.h"
+#include "client/file.h"
 
 /* Smaller files are through before anybody could look. */
 #define ANNOUNCED_BYTES ((uint64_t)8 * 1024 * 1024)
@@ -57,7 +58,6 @@ outblob_keep(struct outblob *b, unsigned char *data, size_t size, size_t cap)
 	b->data = data;
 	b->size = size;
 	b->cap = cap;
-	b->c->file_bytes += size;
 }
 
 static void
@@ -67,11 +67,11 @@ drop_bytes(struct outblob *b)
 
 	if (b->data == NULL)
 		return;
-	c->file_bytes -= b->size;
+	c->write_bytes -= b->cap;
 	if (c->file_watchers > 0)
 		conn_wake_all(c);
 	if (b->cap == CFS_BLOB_MAX)
-		bufs_put(&c->write_bufs, b->data);
+		file_keep_buf(c, &c->write_bufs, b->data);
 	else
 		free(b->data);
 }

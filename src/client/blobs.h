@@ -21,7 +21,7 @@ struct outblob {
 	bool stored; /* id is valid: the bytes are on the server's stable storage */
 	bool failed;
 	struct id128 id;
-	/* The bytes, where they are kept as long as a change that names it has no answer; a buffer of c->write_bufs when full. */
+	/* The bytes, where they are kept as long as a change that names it has no answer; a buffer of c->write_bufs when whole. */
 	struct cfs *c;
 	unsigned char *data;
 	size_t size, cap;
@@ -32,7 +32,7 @@ struct outblob *outblob_new(struct cfs *c, uint32_t upload);
 /* Tells the server of a large upload, so that others see it move, without waiting. The upload's number; 0 for a small one. */
 uint32_t outblob_announce(struct cfs *c, struct cfs_ref dir, const char *name, uint64_t total);
 struct outblob *outblob_ref(struct outblob *b);
-/* Gives it its bytes, which then count as c->file_bytes. Takes the buffer. */
+/* Gives it its bytes, whose room counts as c->write_bytes already. Takes the buffer. */
 void outblob_keep(struct outblob *b, unsigned char *data, size_t size, size_t cap);
 /* NULL is fine. */
 void outblob_unref(struct outblob *b);

@@ -156,7 +156,10 @@ struct cfs {
 	struct bufs read_bufs;  /* of FILE_SEGMENT */
 	struct bufs write_bufs; /* of CFS_BLOB_MAX */
 	size_t ahead_bytes;     /* of what was asked for ahead of readers */
-	size_t file_bytes;      /* blobs of theirs under way */
+	size_t write_bytes;     /* room that their writes take, gathered or under way */
+	size_t gather_bytes;    /* of that, gathered */
+	uint64_t writes_seen;   /* calls that wrote */
+	bool memory_used;       /* since file_memory_rest() */
 	unsigned file_watchers; /* threads that wait for one of their answers */
 
 	struct user_names *names;

@@ -36,8 +36,7 @@ cfs_file_open(struct cfs *c, const struct cfs_attr *attr, bool writable, struct 
 	return 0;
 }
 
-/* Locked. */
-static void
+void
 file_unref(struct cfs_file *f)
 {
 	if (--f->refs > 0)
@@ -46,7 +45,7 @@ file_unref(struct cfs_file *f)
 	if (f->next != NULL)
 		f->next->prev = f->prev;
 	pthread_mutex_destroy(&f->write_lock);
-	free(f->gather);
+	file_gather_free(f);
 	free(f);
 }
 
@@ -140,6 +139,8 @@ cfs_file_truncate(struct cfs_file *f, uint64_t size, struct cfs_err *err)
 	if (f->gather_len > 0 && !f->appending && f->gather_offset + f->gather_len > size)
 		f->gather_len = f->gather_offset < size ? (size_t)(size - f->gather_offset) : 0;
 	pthread_mutex_lock(&c->lock);
+	if (f->gather_len == 0)
+		file_gather_free(f);
 	f->gathered = f->gather_len > 0;
 	f->size = size;
 	f->has_attr = false;
@@ -170,7 +171,7 @@ cfs_file_discard(struct cfs_file *f)
 {
 	pthread_mutex_lock(&f->write_lock);
 	pthread_mutex_lock(&f->c->lock);
-	f->gather_len = 0;
+	file_gather_free(f);
 	f->gathered = f->filled = f->appending = false;
 	f->has_attr = false;
 	file_drop_segments(f);

@@ -20,9 +20,19 @@
 
 /* The window of what is read ahead, at first. */
 #define FILE_WINDOW_MIN (256u * 1024)
-/* Bytes written and not answered, of all files of one connection together. */
-#define FILE_WRITES_MAX (12u * 1024 * 1024)
+/*
+ * What open files of one connection may have of memory together, for what is read ahead and what was written and is not answered
+ * (file_memory.c). Each of the two has a least share: the other may have filled the rest.
+ */
+#define FILE_MEMORY_MAX (24u * 1024 * 1024)
+/* Room for bytes that were written and not answered, gathered or under way. */
+#define FILE_WRITES_MIN (8u * 1024 * 1024)
+#define FILE_WRITES_MAX (16u * 1024 * 1024)
+/* Of that, gathered: for more, the file that was written longest ago sends what it has. */
+#define FILE_GATHER_MAX (8u * 1024 * 1024)
 
+struct bufs;
+struct outblob;
 struct segment;
 struct file_map;
 
@@ -35,7 +45,7 @@ struct cfs_file {
 	struct cfs_file *next, **prev; /* c->files */
 
 	pthread_mutex_t write_lock;
-	unsigned char *gather; /* contiguous bytes that were not sent */
+	unsigned char *gather; /* contiguous bytes that were not sent; NULL when there are none */
 	bool filled; /* the gathered bytes before were a whole blob: the program goes on writing */
 	bool appending; /* the gathered bytes go to the end of the file, which the server knows */
 	size_t gather_len, gather_cap;
@@ -49,6 +59,7 @@ struct cfs_file {
 	uint64_t
 	    attr_after; /* answers to changes up to this number are older than another change of attributes */
 	bool gathered;               /* gather_len > 0, for readers */
+	uint64_t written;            /* c->writes_seen at the last write */
 	unsigned writes;             /* under way */
 	uint64_t busy_from, busy_to; /* range that they cover */
 	struct cfs_err error;        /* of an earlier write, told once */
@@ -69,6 +80,28 @@ struct cfs_file {
 void file_drop_segments(struct cfs_file *f);
 /* Locked. Forgets only the latter; one that is on its way is of no use. */
 void file_map_forget(struct cfs_file *f);
+/*
+ * Makes the buffer of gathered bytes at least so large, with write_lock, not locked. Where there is something in it, only if there is
+ * room: CFS_EBUSY tells to send that first. Else it waits, and an interrupted thread gets an error.
+ */
+int file_gather_grow(struct cfs_file *f, size_t need, struct cfs_err *err);
+/* Locked. Gives the buffer back. */
+void file_gather_free(struct cfs_file *f);
+/* Locked. Hands the buffer, which counts on as one of writes, to b; what of it is not used is given back. */
+void file_gather_send(struct cfs_file *f, struct outblob *b);
+/* Locked. How much may be asked for ahead of all readers together. */
+size_t file_ahead_max(const struct cfs *c);
+/* Locked. A buffer of one of the pools, for reuse if there is room for it. */
+void file_keep_buf(struct cfs *c, struct bufs *pool, void *p);
+/* Locked. One from a pool, or fresh; NULL when memory is out. */
+void *file_take_buf(struct cfs *c, struct bufs *pool);
+/* Locked. So much more is about to be taken: what is kept for reuse gives way. */
+void file_make_memory(struct cfs *c, size_t more);
+/* Locked, unlocks meanwhile. Nothing happens: gives back to the system what is kept, and what was freed. */
+void file_memory_rest(struct cfs *c);
+/* Locked. Ends a use that was counted in refs. */
+void file_unref(struct cfs_file *f);
+
 /* Sends what was gathered, without waiting for the answer. With write_lock, not locked. */
 int file_send_gathered(struct cfs_file *f, bool durable, struct cfs_err *err);
 /*

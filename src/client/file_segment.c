@@ -2,7 +2,7 @@
 
 /*
  * What is asked for ahead of a program that reads on: segments, in a window that grows for as long as the program has to
- * wait for them, which is until the line is full. All files together have FILE_AHEAD_MAX.
+ * wait for them, which is until the line is full. All files together have file_ahead_max().
  */
 
 #include "client/file_segment.h"
@@ -110,7 +110,7 @@ segment_free(struct segment *s)
 	call_free_locked(s->call);
 	c->ahead_bytes -= s->asked;
 	if (s->asked > FILE_SEGMENT / 2)
-		bufs_put(&c->read_bufs, s->answer.data);
+		file_keep_buf(c, &c->read_bufs, s->answer.data);
 	else
 		free(s->answer.data);
 	free(s);
@@ -189,7 +189,10 @@ segment_ask(struct cfs_file *f, uint64_t offset, size_t size)
 		return CFS_ENOMEM;
 	s->c = f->c;
 	s->answer.size = size;
-	s->answer.data = size > FILE_SEGMENT / 2 ? bufs_get(&f->c->read_bufs) : malloc(size);
+	if (size <= FILE_SEGMENT / 2)
+		file_make_memory(f->c, size);
+	s->answer.data =
+	    size > FILE_SEGMENT / 2 ? file_take_buf(f->c, &f->c->read_bufs) : malloc(size);
 	if (s->answer.data == NULL || file_call_read(f, offset, size, &s->call, NULL) < 0) {
 		free(s->answer.data);
 		free(s);
@@ -259,14 +262,16 @@ drop_idle(struct cfs *c)
 static bool
 make_room(struct cfs_file *f, size_t more, uint64_t keep_from)
 {
-	if (f->c->ahead_bytes + more > FILE_AHEAD_MAX)
+	size_t max = file_ahead_max(f->c);
+
+	if (f->c->ahead_bytes + more > max)
 		drop_idle(f->c);
 	/* segment_drop() takes it off the list: NOLINTBEGIN(clang-analyzer-unix.Malloc) */
-	while (f->c->ahead_bytes + more > FILE_AHEAD_MAX && f->segments != NULL &&
+	while (f->c->ahead_bytes + more > max && f->segments != NULL &&
 	       f->segments->offset + f->segments->asked <= keep_from)
 		segment_drop(f->segments);
 	/* NOLINTEND(clang-analyzer-unix.Malloc) */
-	return f->c->ahead_bytes + more <= FILE_AHEAD_MAX;
+	return f->c->ahead_bytes + more <= max;
 }
 
 void

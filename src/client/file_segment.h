@@ -11,7 +11,8 @@
 #define FILE_STEP_MIN    (128u * 1024)
 #define FILE_WINDOW_NEAR (4u * 1024 * 1024)
 #define FILE_WINDOW_MAX  (16u * 1024 * 1024)
-/* Of all files of one connection, with what readers still copy from. */
+/* Of all files of one connection, with what readers still copy from; so much less while much is written, down to the least. */
+#define FILE_AHEAD_MIN   (8u * 1024 * 1024)
 #define FILE_AHEAD_MAX   (20u * 1024 * 1024)
 /* What was asked for ahead of a program that has read nothing for so long gives way to others'. */
 #define FILE_IDLE_NS     UINT64_C(1000000000)

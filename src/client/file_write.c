@@ -15,8 +15,6 @@
 #include "client/undelivered.h"
 #include "proto/codec.h"
 
-#define GATHER_MIN 65536u
-
 /* Flag of WRITE. */
 #define WRITE_APPEND 1u
 
@@ -69,31 +67,6 @@ sent_blob_answered(struct call *k)
 
 /* ---- sending */
 
-static bool
-has_room(void *arg)
-{
-	const struct cfs *c = arg;
-
-	return c->file_bytes < FILE_WRITES_MAX;
-}
-
-/* Not locked. *broken_out: this thread alone was interrupted. */
-static int
-wait_for_room(struct cfs *c, bool *broken_out, struct cfs_err *err)
-{
-	struct waiter w;
-
-	waiter_init(&w, c, has_room, c, -1);
-	w.breakable = true;
-	pthread_mutex_lock(&c->lock);
-	c->file_watchers++;
-	int rc = conn_wait(c, &w, err);
-	c->file_watchers--;
-	pthread_mutex_unlock(&c->lock);
-	*broken_out = rc < 0 && w.broken;
-	return rc;
-}
-
 /* Sends the gathered bytes as a blob, which takes the buffer. */
 static int
 send_blob(struct cfs_file *f, struct outblob **blob_out, struct cfs_err *err)
@@ -111,9 +84,7 @@ send_blob(struct cfs_file *f, struct outblob **blob_out, struct cfs_err *err)
 	pthread_mutex_lock(&c->lock);
 	if (rc == 0) {
 		f->filled = f->gather_len > CFS_BLOB_MAX / 2;
-		outblob_keep(b, f->gather, f->gather_len, f->gather_cap);
-		f->gather = NULL;
-		f->gather_cap = 0;
+		file_gather_send(f, b);
 		call_borrow_bulk(k, b->data, b->size);
 		k->owner = outblob_ref(b);
 		k->stays = true;
@@ -187,23 +158,13 @@ file_send_gathered(struct cfs_file *f, bool durable, struct cfs_err *err)
 	struct buf pieces = BUF_INIT;
 	struct outblob *blob = NULL;
 	struct call *k = NULL;
-	bool broken = false;
 	int rc = 0;
 
 	if (len == 0)
 		return 0;
 	rc = file_check_lost(f, err);
-	if (rc == 0 && len > c->who.max_inline)
-		rc = wait_for_room(c, &broken, err);
-	/* They stay for whoever sends next. */
-	if (broken)
-		return rc;
-	/* Whatever comes of it, these bytes are dealt with: an error is told, not tried again. */
-	f->gather_len = 0;
 	if (rc == 0 && len > c->who.max_inline) {
-		f->gather_len = len;
 		rc = send_blob(f, &blob, err);
-		f->gather_len = 0;
 		piece.kind = 2;
 		piece.tag = blob != NULL ? blob->tag : 0;
 	}
@@ -229,6 +190,8 @@ file_send_gathered(struct cfs_file *f, bool durable, struct cfs_err *err)
 		call_free_locked(k);
 	}
 	outblob_unref(blob);
+	/* Whatever came of it, these bytes are dealt with: an error is told, not tried again. */
+	file_gather_free(f);
 	f->gathered = false;
 	pthread_mutex_unlock(&c->lock);
 	buf_fini(&pieces);
@@ -237,46 +200,6 @@ file_send_gathered(struct cfs_file *f, bool durable, struct cfs_err *err)
 
 /* ---- gathering */
 
-static int
-grow_whole(struct cfs_file *f)
-{
-	struct cfs *c = f->c;
-	unsigned char *p;
-
-	pthread_mutex_lock(&c->lock);
-	p = bufs_get(&c->write_bufs);
-	pthread_mutex_unlock(&c->lock);
-	if (p == NULL)
-		return CFS_ENOMEM;
-	if (f->gather_len > 0)
-		memcpy(p, f->gather, f->gather_len);
-	free(f->gather);
-	f->gather = p;
-	f->gather_cap = CFS_BLOB_MAX;
-	return 0;
-}
-
-/* Small for a small file; whole at once where a whole blob will come, since growing copies. */
-static int
-grow_gather(struct cfs_file *f, size_t need)
-{
-	size_t cap = max_size(f->gather_cap, GATHER_MIN);
-	unsigned char *p;
-
-	if (need <= f->gather_cap)
-		return 0;
-	if (f->filled || need > CFS_BLOB_MAX / 4)
-		return grow_whole(f);
-	while (cap < need)
-		cap *= 2;
-	p = realloc(f->gather, cap);
-	if (p == NULL)
-		return CFS_ENOMEM;
-	f->gather = p;
-	f->gather_cap = cap;
-	return 0;
-}
-
 /* Where the blob that offset is in ends: at multiples of its size, so that reading in such steps meets whole ones. */
 static uint64_t
 blob_end(const struct cfs *c, uint64_t offset)
@@ -284,11 +207,13 @@ blob_end(const struct cfs *c, uint64_t offset)
 	return (offset / c->who.max_blob + 1) * c->who.max_blob;
 }
 
-/* Takes what continues the gathered bytes; 0 if nothing does. */
+/* Takes what continues the gathered bytes, as far as there is room; 0 if nothing does, or there is none. */
 static ssize_t
-gather_some(struct cfs_file *f, const unsigned char *p, size_t size, uint64_t offset)
+gather_some(struct cfs_file *f, const unsigned char *p, size_t size, uint64_t offset,
+	    struct cfs_err *err)
 {
 	size_t at, n;
+	int rc;
 
 	if (f->gather_len == 0) {
 		f->gather_offset = offset;
@@ -299,8 +224,12 @@ gather_some(struct cfs_file *f, const unsigned char *p, size_t size, uint64_t of
 		return 0;
 	n = (size_t)min_u64(size, blob_end(f->c, f->gather_offset) - offset);
 	at = (size_t)(offset - f->gather_offset);
-	if (grow_gather(f, at + n) < 0)
-		return CFS_ENOMEM;
+	rc = file_gather_grow(f, at + n, err);
+	/* What it has is sent first. */
+	if (rc == CFS_EBUSY)
+		n = at < f->gather_cap ? min_size(n, f->gather_cap - at) : 0;
+	else if (rc < 0)
+		return rc;
 	memcpy(f->gather + at, p, n);
 	f->gather_len = max_size(f->gather_len, at + n);
 	return (ssize_t)n;
@@ -325,11 +254,11 @@ write_all(struct cfs_file *f, const unsigned char *p, size_t size, uint64_t offs
 	  struct cfs_err *err)
 {
 	while (size > 0) {
-		ssize_t n = gather_some(f, p, size, offset);
+		ssize_t n = gather_some(f, p, size, offset, err);
 		bool full = f->gather_offset + f->gather_len >= blob_end(f->c, f->gather_offset);
 
 		if (n < 0)
-			return err_code(err, (int)n);
+			return (int)n;
 		if (n == 0 || full) {
 			int rc = file_send_gathered(f, false, err);
 
@@ -363,6 +292,7 @@ cfs_file_pwrite(struct cfs_file *f, const void *buf, size_t size, uint64_t offse
 	rc = write_all(f, buf, size, offset, err);
 	pthread_mutex_lock(&c->lock);
 	f->gathered = f->gather_len > 0;
+	f->written = ++c->writes_seen;
 	f->size = max_u64(f->size, end);
 	f->has_attr = false;
 	file_drop_segments(f);
@@ -383,8 +313,13 @@ append_all(struct cfs_file *f, const unsigned char *p, size_t size, struct cfs_e
 	while (rc == 0 && size > 0) {
 		size_t n = min_size(size, max - f->gather_len);
 
-		if (grow_gather(f, f->gather_len + n) < 0)
-			return err_code(err, CFS_ENOMEM);
+		rc = file_gather_grow(f, f->gather_len + n, err);
+		if (rc == CFS_EBUSY)
+			rc = file_send_gathered(f, false, err);
+		if (rc == 0)
+			rc = file_gather_grow(f, f->gather_len + n, err);
+		if (rc < 0)
+			break;
 		f->appending = true;
 		memcpy(f->gather + f->gather_len, p, n);
 		f->gather_len += n;
@@ -415,6 +350,7 @@ cfs_file_append(struct cfs_file *f, const void *buf, size_t size, struct cfs_err
 	rc = append_all(f, buf, size, err);
 	pthread_mutex_lock(&c->lock);
 	f->gathered = f->gather_len > 0;
+	f->written = ++c->writes_seen;
 	f->has_attr = false;
 	file_drop_segments(f);
 	pthread_mutex_unlock(&c->lock);

@@ -12,11 +12,12 @@ setup() {
 	new_user alice
 }
 
-# The resident memory of cfs-mount, in KiB.
+# mount_kib [FIELD]: the resident memory of cfs-mount, in KiB; with VmHWM the most that it ever was.
 mount_kib() {
 	local pid
 	for pid in $(test_processes); do
-		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != cfs-mount ] || awk '/^VmRSS/ { print $2 }' "/proc/$pid/status"
+		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != cfs-mount ] ||
+			awk -v field="${1:-VmRSS}:" '$1 == field { print $2 }' "/proc/$pid/status"
 	done | sort -n | tail -n 1
 }
 
@@ -82,4 +83,21 @@ look() {
 	exec 8<&-
 	diff <(look "$T/b") "$T/after"
 	! diff -q "$T/before" "$T/after"
+}
+
+@test "24 programs that write at once: what they wrote is there, and the mount stays small" {
+	local pids=() i most
+	head -c 12M /dev/urandom >"$T/want"
+	mount_as alice "$T/m" -o subdir=alice
+	for i in {1..24}; do
+		dd if="$T/want" of="$T/m/f$i" bs=1M status=none 3>&- &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	most=$(mount_kib VmHWM)
+	echo "$most KiB at most"
+	[ -n "${SAN:-}${TSAN:-}" ] || [ "$most" -lt 65536 ]
+	for i in {1..24}; do
+		cmp "$T/want" "$T/m/f$i"
+	done
 }

@@ -273,6 +273,8 @@ line_made(struct cfs *c, const struct link *link)
 	c->last_number = max_u64(c->last_number, link->last_number);
 	c->rx_ns = c->rx_useful_ns = c->tx_ns = c->line_ns = now_mono_ns();
 	c->dial_count = c->line_answers = 0;
+	/* It may be a newer server by now. */
+	c->no_maps = false;
 	/* Who remembers nothing outside of this client trusts nothing any more, whatever the lines before promised. */
 	if (c->options.invalid == NULL)
 		trust_release(c);

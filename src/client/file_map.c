@@ -89,7 +89,7 @@ map_answered(struct call *k)
 	} else {
 		f->map_retry_ns = now_mono_ns() + FILE_MAP_RETRY_NS;
 	}
-	/* It never will. */
+	/* It never will, on this line. */
 	if (rc == CFS_EUNSUPPORTED)
 		c->no_maps = true;
 	call_free_locked(k);

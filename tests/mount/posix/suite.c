@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define CASE_SECONDS 60
+#define CASE_SECONDS 60u
 #define CODE_SKIP    77
 
 static struct {
@@ -229,11 +229,21 @@ lacking(const struct suite_case *c)
 	return (c->needs & ONLY_CFS) != 0 && !suite.cfs ? "only CFS has it" : NULL;
 }
 
+/* As tests/lib/run-all gives more time to what is under a sanitizer. */
+static unsigned
+case_seconds(void)
+{
+	const char *san = getenv("SAN"), *tsan = getenv("TSAN");
+	bool slow = (san != NULL && san[0] != '\0') || (tsan != NULL && tsan[0] != '\0');
+
+	return slow ? CASE_SECONDS * 3 : CASE_SECONDS;
+}
+
 /* In the child; does not return. */
 static void
 run_child(const struct suite_case *c, const char *dir)
 {
-	alarm(CASE_SECONDS);
+	alarm(case_seconds());
 	umask(022);
 	if (chdir(dir) != 0) {
 		printf("# %s: %s\n", dir, strerror(errno));

@@ -99,8 +99,7 @@ follow(struct events *w, struct cfs_err *err)
 
 	if (rc)
 		return rc;
-	if (w->cursor == UINT64_MAX)
-		w->cursor = rep.since;
+	w->cursor = rep.since;
 	if (w->newest == 0) {
 		w->newest = rep.newest;
 		if (event_stream_ahead_text(&w->stream, text, sizeof(text), w->newest))

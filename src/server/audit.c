@@ -156,6 +156,26 @@ add_gap(struct audit *a, struct cfs_err *err)
 	return rc ? err_code(err, rc) : 0;
 }
 
+/*
+ * A store that was restored from a backup, or lost in a power cut what was not durable yet, counts from there again: the file
+ * must not wait until its numbers are reached.
+ */
+static int
+follow_back(struct audit *a, struct cfs_err *err)
+{
+	uint64_t newest;
+	int rc = events_newest(a->store, &newest, err);
+
+	if (rc || newest >= a->file.position)
+		return rc;
+	buf_clear(&a->lines);
+	rc = add_line(a, json_pack("{s:I, s:s, s:I}", "id", (json_int_t)newest, "event",
+				   "renumbered", "since", (json_int_t)a->file.position));
+	if (rc)
+		return err_code(err, rc);
+	return audit_file_append(&a->file, a->lines.data, a->lines.len, newest, err);
+}
+
 /* ---- writing ---- */
 
 /* One batch. *more_out: another one is waiting. */
@@ -188,8 +208,11 @@ write_all(struct audit *a)
 	bool more = true;
 	int rc = 0;
 
-	if (a->file.fd < 0)
+	if (a->file.fd < 0) {
 		rc = audit_file_open(&a->file, a->job->file, &err);
+		if (rc == 0)
+			rc = follow_back(a, &err);
+	}
 	while (rc == 0 && more)
 		rc = write_batch(a, &more, &err);
 	if (rc && !a->failed)

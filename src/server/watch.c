@@ -104,7 +104,8 @@ watch_begin(struct session *s, const struct m_subscribe_req *req, uint64_t *sinc
 		return rc;
 	w->filter = req->filter;
 	w->kinds = req->kinds;
-	*since_out = req->since == UINT64_MAX ? *newest_out : req->since;
+	/* Numbers that are none yet are those of a store that was restored since, and begin here. */
+	*since_out = min_u64(req->since, *newest_out);
 	w->began = *newest_out;
 	w->cursor = w->told = *since_out;
 	w->behind = w->fresh = true;

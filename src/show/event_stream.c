@@ -39,7 +39,8 @@ event_stream_ahead_text(const struct event_stream *s, char *buf, size_t size, ui
 	if (s->since < 0 || (uint64_t)s->since <= newest) {
 		return false;
 	}
-	snprintf(buf, size, "the newest event is %llu; nothing is told before those behind %llu",
-		 (unsigned long long)newest, (unsigned long long)s->since);
+	snprintf(buf, size,
+		 "there is no event %llu yet: told is what comes behind the newest, %llu",
+		 (unsigned long long)s->since, (unsigned long long)newest);
 	return true;
 }

@@ -57,6 +57,28 @@ written() { # PATTERN
 	check_audit "$T/audit.log"
 }
 
+@test "after a restore from a backup, whose numbers are lower, nothing is left out" {
+	start_with_audit
+	as alice cfs mkdir before
+	admin backup "$T/saved"
+	for n in {1..9}; do as alice cfs mkdir "lost-$n"; done
+	wait_until 10 written '"/alice/lost-9"'
+	stop_server
+	mv store lost
+	admin restore "$T/saved"
+	start_server
+	as alice cfs mkdir after
+	wait_until 10 written '"/alice/after"'
+	[ "$(grep -c '"event":"renumbered"' audit.log)" -eq 1 ]
+	[ "$(grep -c '"/alice/after"' audit.log)" -eq 1 ]
+	# Once.
+	restart_server
+	as alice cfs mkdir later
+	wait_until 10 written '"/alice/later"'
+	[ "$(grep -c '"event":"renumbered"' audit.log)" -eq 1 ]
+	[ "$(grep -c '"/alice/after"' audit.log)" -eq 1 ]
+}
+
 @test "a file that is moved away is begun anew, on HUP and while no server runs" {
 	start_with_audit
 	as alice cfs mkdir one

@@ -138,6 +138,13 @@ test_since_and_paths(void **state)
 	assert_int_equal(push.before, upto);
 	assert_int_equal(push.notices.count, 1);
 	expect(&push, 2, OP_PUT, "/alice/d/g", "");
+	/* Of a store that was restored since: it has what happens from now on. */
+	upto = push.upto;
+	assert_int_equal(subscribe(&a, upto + 1000, 4, "/alice/d"), upto);
+	assert_int_equal(peer_put(&a, dir.ino, "h", "x", 1, NULL), 0);
+	push = next_push(&a);
+	assert_int_equal(push.before, upto);
+	expect(&push, 2, OP_PUT, "/alice/d/h", "");
 	peer_disconnect(&a);
 }
 

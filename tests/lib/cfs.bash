@@ -104,6 +104,11 @@ require_fuse() {
 	have_fuse || skip "needs FUSE: /dev/fuse and fusermount3"
 }
 
+# For a test of what is remembered.
+require_caches() {
+	[[ ${CFS_TEST_MOUNT:-} != *_timeout=0* ]] || skip "CFS_TEST_MOUNT lets mounts remember nothing"
+}
+
 require_pty() {
 	command -v expect >/dev/null || skip "needs expect, to work a terminal"
 }
@@ -212,12 +217,13 @@ new_user() {
 	}
 }
 
-# mount_as NAME DIR [OPTION…]: returns when mounted; test_end unmounts.
+# mount_as NAME DIR [OPTION…]: returns when mounted; test_end unmounts. CFS_TEST_MOUNT holds -o options for every mount, as in
+# CFS_TEST_MOUNT=attr_timeout=0,entry_timeout=0,negative_timeout=0 make bats (nothing is remembered); those of a test come later, and count.
 mount_as() {
 	local name=$1 dir=$2
 	shift 2
 	mkdir -p "$dir"
-	as "$name" cfs-mount "$dir" "$@" 2>>"$T/mount.log" >>"$T/mount.log" </dev/null 3>&- || {
+	as "$name" cfs-mount "$dir" ${CFS_TEST_MOUNT:+-o "$CFS_TEST_MOUNT"} "$@" 2>>"$T/mount.log" >>"$T/mount.log" </dev/null 3>&- || {
 		tail -n 20 "$T/mount.log" >&2
 		return 1
 	}

@@ -7,6 +7,7 @@ load ../lib/cfs
 setup() {
 	test_begin
 	require_fuse
+	require_caches
 	start_server '[metrics]' 'listen = 127.0.0.1:0'
 	METRICS=$(sed -n 's,^cfsd: metrics on http://127.0.0.1:\([0-9]*\)/metrics$,\1,p' "$T/server.log" | tail -n 1)
 	new_user alice

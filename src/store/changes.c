@@ -63,6 +63,7 @@ drop_stream(struct store *s, const struct id128 *stream, struct cfs_err *err)
 	};
 	int rc = 0;
 
+	change_stream_forget(s);
 	for (size_t i = 0; i < ARRAY_SIZE(sql) && rc >= 0; i++) {
 		struct db_stmt *st = db_use(s->db, &sql[i], err);
 
@@ -122,6 +123,7 @@ raise_epoch(struct store *s, uint64_t user, const struct id128 *stream, struct s
 	    " WHERE id = ?1 AND person = ?2 RETURNING epoch, last_seq"};
 	struct db_stmt *st = db_use(s->db, &sql, err);
 
+	change_stream_forget(s);
 	bind_id(st, 1, stream);
 	db_bind_u64(st, 2, user);
 	db_bind_i64(st, 3, store_now(s));
@@ -223,16 +225,24 @@ change_stream_flush(struct store *s, struct cfs_err *err)
 
 		bind_id(st, 1, &c->stream);
 		db_bind_u64(st, 2, c->last_seq);
-		if (seen)
+		if (seen) {
 			db_bind_i64(st, 3, now);
+			c->seen = now;
+		}
 		rc = db_run(st, err);
 		if (c->last_seq > ANSWERS_MAX)
 			c->ack = max_u64(c->ack, c->last_seq - ANSWERS_MAX);
 		if (rc >= 0)
 			rc = c->ack > 0 ? forget_answers(s, c, err) : 0;
 	}
-	c->loaded = c->dirty = false;
+	c->dirty = false;
 	return rc < 0 ? rc : 0;
+}
+
+void
+change_stream_forget(struct store *s)
+{
+	s->stream.loaded = false;
 }
 
 static int
@@ -249,6 +259,7 @@ load_stream(struct store *s, const struct stream_state *st, struct cfs_err *err)
 	rc = change_stream_flush(s, err);
 	if (rc != 0)
 		return rc;
+	change_stream_forget(s);
 	q = db_use(s->db, &sql, err);
 	bind_id(q, 1, &st->stream);
 	rc = db_step(q, err);
@@ -315,14 +326,15 @@ change_begin(struct store *s, const struct stream_state *st, uint64_t seq, uint6
 	/* Only what was answered can have arrived. */
 	c->ack = max_u64(c->ack, min_u64(ack, c->last_seq));
 	s->usage_saved = s->usage;
-	return db_savepoint(s->db, err);
+	s->whole = db_write_is_clean(s->db);
+	return s->whole ? 0 : db_savepoint(s->db, err);
 }
 
 /* Back to where the change began, in the database and in what is known of it here. */
 static int
 undo(struct store *s, int status, struct cfs_err *err)
 {
-	int rc = db_savepoint_rollback(s->db, err);
+	int rc = s->whole ? db_restart_write(s->db, err) : db_savepoint_rollback(s->db, err);
 
 	s->usage = s->usage_saved;
 	s->path_dir = 0;
@@ -358,8 +370,12 @@ int
 change_end(struct store *s, const struct stream_state *st, uint64_t seq, int status,
 	   struct bytes_view reply, struct cfs_err *err)
 {
-	int rc = status == 0 ? db_savepoint_release(s->db, err) : undo(s, status, err);
+	int rc = 0;
 
+	if (status != 0)
+		rc = undo(s, status, err);
+	else if (!s->whole)
+		rc = db_savepoint_release(s->db, err);
 	if (rc == 0)
 		rc = store_answer(s, st, seq, status, reply, err);
 	if (rc != 0)

@@ -41,7 +41,7 @@ int stream_grant_inodes(struct store *s, const struct stream_state *st, uint32_t
 			struct cfs_err *err);
 
 /*
- * change. Opens the savepoint of change seq and forgets answers up to ack.
+ * change. Opens change seq, by a savepoint unless it is the first of its transaction, and forgets answers up to ack.
  * 0: do it, then change_end(). 1: it was done before; the stored answer is in *status_out and appended to reply; no
  * change_end(). CFS_ESTREAMLOST (gap, unknown), CFS_ESUPERSEDED: nothing may be changed; no change_end().
  */

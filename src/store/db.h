@@ -62,6 +62,10 @@ void db_done(struct db_stmt *st);
 int db_run(struct db_stmt *st, struct cfs_err *err);
 
 int db_begin_write(struct db *db, struct cfs_err *err);
+/* Whether no row was changed in the write transaction yet: then db_restart_write() is as good as a savepoint, which costs copies. */
+bool db_write_is_clean(const struct db *db);
+/* Undoes the write transaction and begins it again; the caller sees to it that nobody writes in between. */
+int db_restart_write(struct db *db, struct cfs_err *err);
 
 /* A read transaction: what is read until db_end_read() comes from one state of the database. */
 int db_begin_read(struct db *db, struct cfs_err *err);

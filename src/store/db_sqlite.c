@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,13 +120,23 @@ db_sqlite_new(struct cfs_err *err)
 	return db;
 }
 
+/* Every allocation would be counted, under a mutex of the process. */
+static void
+stop_counting(void)
+{
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 int
 db_sqlite_open(const char *path, struct db **db_out, struct cfs_err *err)
 {
 	/* The caller's thread alone uses the handle; the schema makes the file, nobody else does. */
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct db *db = db_sqlite_new(err);
 	int res, rc = 0;
+
+	(void)pthread_once(&once, stop_counting);
 
 	*db_out = NULL;
 	if (db == NULL)
@@ -377,7 +388,14 @@ db_begin_write(struct db *db, struct cfs_err *err)
 {
 	static const struct db_sql sql = {"BEGIN IMMEDIATE"};
 
+	db->changes_before = sqlite3_total_changes64(db->handle);
 	return run_plain(db, &sql, err);
+}
+
+bool
+db_write_is_clean(const struct db *db)
+{
+	return sqlite3_total_changes64(db->handle) == db->changes_before;
 }
 
 static const struct db_sql commit_sql = {"COMMIT"};
@@ -424,6 +442,13 @@ db_rollback(struct db *db)
 	if (sqlite3_get_autocommit(db->handle) == 0)
 		(void)run_plain(db, &rollback_sql, NULL);
 	sqlite_log_forget(db->handle);
+}
+
+int
+db_restart_write(struct db *db, struct cfs_err *err)
+{
+	db_rollback(db);
+	return db_begin_write(db, err);
 }
 
 int

@@ -13,7 +13,8 @@ struct db {
 	int wal_fd; /* -1 in memory. SQLite locks the database and -shm, never -wal: closing this drops no lock of its own */
 	struct db_stmt **slots; /* open addressing by the address of the struct db_sql */
 	size_t slot_count, used;
-	int failed; /* code of what failed last */
+	int failed;                   /* code of what failed last */
+	sqlite3_int64 changes_before; /* rows that were changed before the write transaction */
 };
 
 /* A handle without a database yet; db_close() frees. NULL with err set. */

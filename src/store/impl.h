@@ -84,7 +84,10 @@ struct quota_cache {
 	int64_t bytes;
 };
 
-/* The stream of the running transaction: read once, written once (the write mutex keeps others away). */
+/*
+ * The stream of the running transaction: read once, written once (the write mutex keeps others away), and known as long as
+ * nobody else commits.
+ */
 struct stream_cache {
 	bool loaded, dirty;
 	struct id128 stream;
@@ -113,8 +116,12 @@ struct store {
 	bool held;            /* a read transaction is open that no verb is in */
 	uint64_t held_commit; /* the last commit before it began */
 	uint64_t held_ns;     /* when that was, now_mono_ns() */
+	bool whole;           /* the running change is all of the transaction so far: undone with it */
+	uint64_t known_until; /* the commit that what is known of the stream and the path is of */
+	unsigned listening;   /* events_listen() */
 	uint64_t last_event;  /* given in this transaction, 0 none yet */
 	bool content_refused;
+	bool ample; /* the disk has room for anything that the log may need */
 	struct stream_cache stream;
 	struct usage_delta usage, usage_saved;
 	struct quota_cache quota;
@@ -127,7 +134,7 @@ struct store {
 	struct id128 range_stream;
 	uint64_t range_first, range_end;
 
-	/* Path of the directory that the attic noted last, within one transaction. */
+	/* Path of the directory that was asked for last. */
 	uint64_t path_dir;
 	struct buf path;
 
@@ -172,7 +179,7 @@ int sql_get(struct store *s, const struct db_sql *sql, const uint64_t *args, siz
 /* ---- space.c ------------------------------------------------------------------------------------------------------------ */
 
 int ballast_make(int dir_fd, struct cfs_err *err);
-/* Looks at the disk: gives up the ballast when it is nearly full, and sets content_refused. */
+/* Looks at the disk: gives up the ballast when it is nearly full, sets content_refused and ample. */
 void space_look(struct store *s);
 /* The engine ran out of space: gives up the ballast, so that the next attempt can delete. */
 void space_exhausted(struct store *s);
@@ -196,6 +203,8 @@ int usage_flush(struct store *s, struct cfs_err *err);
 
 /* change. Writes the cached stream's state before the commit. */
 int change_stream_flush(struct store *s, struct cfs_err *err);
+/* Rows of streams are about to be changed by others than changes: what is known of one is forgotten. */
+void change_stream_forget(struct store *s);
 /* change. A fresh number of the store's own, for entries and directories that no client numbered. */
 int number_take(struct store *s, uint64_t *number_out, struct cfs_err *err);
 /* change. A range out of the counter. */

@@ -159,6 +159,7 @@ expire_rows(struct store *s, unsigned *count_out, struct cfs_err *err)
 	};
 	int rc = 0;
 
+	change_stream_forget(s);
 	for (size_t i = 0; i < ARRAY_SIZE(kinds) && rc >= 0; i++) {
 		rc = sql_run(s, &kinds[i].sql, SQL_ARGS((uint64_t)(store_now(s) - kinds[i].age_ns)),
 			     err);

@@ -15,6 +15,8 @@
 #define NEARLY_FULL_BYTES (2u * 1024 * 1024)
 /* A log of this size is worth moving by a writer itself while it still fits. */
 #define TIGHT_LOG_BYTES   (1024u * 1024)
+/* No log is so long. */
+#define AMPLE_BYTES       (16u * (uint64_t)1024 * 1024 * 1024)
 
 int
 ballast_make(int dir_fd, struct cfs_err *err)
@@ -68,10 +70,10 @@ space_look(struct store *s)
 	uint64_t left;
 
 	s->content_refused = false;
-	if (s->memory)
+	s->ample = true;
+	if (s->memory || !free_bytes(s, &left))
 		return;
-	if (!free_bytes(s, &left))
-		return;
+	s->ample = left > AMPLE_BYTES;
 	if (left < NEARLY_FULL_BYTES)
 		space_exhausted(s);
 	s->content_refused =
@@ -83,7 +85,7 @@ space_make(struct store *s, struct cfs_err *err)
 {
 	uint64_t left, log;
 
-	if (s->memory || !free_bytes(s, &left))
+	if (s->ample || !free_bytes(s, &left))
 		return 0;
 	log = db_log_bytes(s->db);
 	if (log < TIGHT_LOG_BYTES || left > log + BALLAST_BYTES)

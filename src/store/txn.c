@@ -8,12 +8,18 @@ static void
 forget(struct store *s)
 {
 	s->in_txn = false;
-	memset(&s->stream, 0, sizeof(s->stream));
 	memset(&s->usage, 0, sizeof(s->usage));
 	memset(&s->usage_saved, 0, sizeof(s->usage_saved));
 	memset(&s->quota, 0, sizeof(s->quota));
-	s->path_dir = 0;
 	s->last_event = 0;
+}
+
+/* What is true as long as nobody else commits. */
+static void
+forget_known(struct store *s)
+{
+	memset(&s->stream, 0, sizeof(s->stream));
+	s->path_dir = 0;
 }
 
 int
@@ -41,6 +47,8 @@ store_begin(struct store *s, struct cfs_err *err)
 		return rc;
 	}
 	forget(s);
+	if (s->known_until != store_last_commit(s))
+		forget_known(s);
 	s->in_txn = true;
 	return 0;
 }
@@ -76,6 +84,7 @@ store_commit(struct store *s, uint64_t *commit_out, struct cfs_err *err)
 		return rc;
 	}
 	*commit_out = atomic_fetch_add(&s->shared->committed, 1) + 1;
+	s->known_until = *commit_out;
 	s->numbers_fresh = false;
 	events_published(s);
 	forget(s);
@@ -91,6 +100,7 @@ store_rollback(struct store *s)
 	db_rollback(s->db);
 	drop_numbers(s);
 	forget(s);
+	forget_known(s);
 	shared_unlock_write(s->shared);
 }
 

@@ -13,6 +13,7 @@
 
 #include "store/changes.h"
 #include "store/content.h"
+#include "store/events.h"
 #include "store/impl.h"
 #include "store/names.h"
 #include "store/people.h"
@@ -117,6 +118,36 @@ unlink_one(struct bench *b, unsigned i)
 	uint64_t ino;
 
 	need(names_unlink(b->s, &b->cred, b->home, v, false, &ino, &err), &err);
+}
+
+/* As a session does one UNLINK that comes alone: with its event, in a transaction of its own. */
+static void
+unlink_alone(struct bench *b, unsigned i)
+{
+	struct cfs_err err = CFS_ERR_INIT;
+	struct buf reply = BUF_INIT, path = BUF_INIT;
+	struct event e = {.kind = EVENT_CHANGE,
+			  .op = 12,
+			  .owner = b->cred.user,
+			  .user = b->cred.user,
+			  .user_name = {"alice", 5},
+			  .device = {"alice@laptop", 12},
+			  .peer = {"127.0.0.1:45678", 15}};
+	char name[32];
+	struct bytes_view v = {name, (size_t)snprintf(name, sizeof(name), "file-%06u", i)};
+	uint64_t ino, commit;
+	int status;
+
+	b->seq++;
+	need(store_begin(b->s, &err), &err);
+	need(change_begin(b->s, &b->st, b->seq, b->seq - 1, &status, &reply, &err), &err);
+	need(names_unlink(b->s, &b->cred, b->home, v, false, &ino, &err), &err);
+	need(events_path(b->s, b->home.ino, v, &path, &err), &err);
+	e.path = (struct bytes_view){path.data, path.len};
+	need(events_add(b->s, &e, &err), &err);
+	need(change_end(b->s, &b->st, b->seq, 0, (struct bytes_view){b->data, 8}, &err), &err);
+	need(store_commit(b->s, &commit, &err), &err);
+	buf_fini(&path);
 }
 
 static int
@@ -268,8 +299,12 @@ run(struct bench *b)
 	blob_plan(b);
 	syncs(b);
 	start = start_stretch();
-	batched(b, FILES, unlink_one);
-	report("unlink, 64 a transaction", FILES, start, "unlinks");
+	batched(b, FILES / 2, unlink_one);
+	report("unlink, 64 a transaction", FILES / 2, start, "unlinks");
+	start = start_stretch();
+	for (unsigned i = FILES / 2; i < FILES; i++)
+		unlink_alone(b, i);
+	report("unlink and event, alone", FILES / 2, start, "unlinks");
 }
 
 int

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/events.h"
 #include "storetest.h"
 
 struct outcome {
@@ -159,6 +160,59 @@ what_was_answered_survives_a_reopening(void **state)
 	st_check(t);
 }
 
+static void
+assert_path(struct storetest *t, struct inode_ref dir, const char *path)
+{
+	struct buf b = BUF_INIT;
+
+	assert_int_equal(events_path(t->s, dir.ino, st_str("f"), &b, NULL), 0);
+	assert_int_equal(b.len, strlen(path));
+	assert_memory_equal(b.data, path, b.len);
+	buf_fini(&b);
+}
+
+/* What one transaction knows is kept for the next, until somebody else commits. */
+static void
+what_others_commit_is_seen(void **state)
+{
+	struct storetest *t = *state;
+	struct stream_state newer;
+	struct inode_attr d, moved;
+	struct buf reply = BUF_INIT;
+	struct store *other;
+	uint64_t commit;
+	int status;
+
+	assert_int_equal(st_create(t, t->home, "d", INODE_DIR, &d), 0);
+	st_begin(t);
+	assert_int_equal(change_begin(t->s, &t->stream, 1, 0, &status, &reply, NULL), 0);
+	assert_path(t, st_ref(&d), "/alice/d/f");
+	assert_int_equal(change_end(t->s, &t->stream, 1, 0, st_str(""), NULL), 0);
+	(void)st_commit(t);
+
+	assert_int_equal(store_open(&t->conf, t->shared, &other, NULL), 0);
+	assert_int_equal(store_begin(other, NULL), 0);
+	assert_int_equal(names_rename(other, &t->a, t->home, st_str("d"), t->home, st_str("e"),
+				      false, false, &moved, NULL),
+			 0);
+	assert_int_equal(store_commit(other, &commit, NULL), 0);
+	st_begin(t);
+	assert_int_equal(change_begin(t->s, &t->stream, 2, 0, &status, &reply, NULL), 0);
+	assert_path(t, st_ref(&d), "/alice/e/f");
+	assert_int_equal(change_end(t->s, &t->stream, 2, 0, st_str(""), NULL), 0);
+	(void)st_commit(t);
+
+	assert_int_equal(
+	    stream_attach(other, t->alice.id, &t->stream.stream, false, 0, &newer, NULL), 0);
+	assert_int_equal(newer.last_seq, 2);
+	st_begin(t);
+	assert_int_equal(change_begin(t->s, &t->stream, 3, 0, &status, &reply, NULL),
+			 CFS_ESUPERSEDED);
+	store_rollback(t->s);
+	store_close(other);
+	buf_fini(&reply);
+}
+
 static int
 run(const char *name, CMFixtureFunction setup, bool lasting)
 {
@@ -169,11 +223,12 @@ run(const char *name, CMFixtureFunction setup, bool lasting)
 	    TEST(an_older_attachment_changes_nothing),
 	    TEST(a_batch_is_one_transaction),
 	    TEST(what_was_answered_survives_a_reopening),
+	    TEST(what_others_commit_is_seen),
 	};
 #undef TEST
 
-	/* What lives in memory alone has nothing to reopen: that test is the last. */
-	return _cmocka_run_group_tests(name, tests, ARRAY_SIZE(tests) - (lasting ? 0 : 1), NULL,
+	/* What lives in memory alone has nothing to reopen, and no second handle: those tests are the last. */
+	return _cmocka_run_group_tests(name, tests, ARRAY_SIZE(tests) - (lasting ? 0 : 2), NULL,
 				       NULL);
 }
 

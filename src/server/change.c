@@ -71,6 +71,7 @@ run_handler(struct session *s, struct change *c, size_t bulk_offset, uint64_t se
 		rc = change_event(s, c, err);
 		if (rc)
 			return rc;
+		promise_changes_note_done(s, c->op, &s->rep);
 		promise_changes_give(s, c->op, &s->req, &s->rep);
 	} else {
 		promise_changes_undo(s, mark);

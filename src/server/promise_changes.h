@@ -23,6 +23,8 @@ void promise_changes_fini(struct session *s);
  */
 unsigned promise_changes_note(struct session *s, const struct op_desc *op, const union m_any *req);
 void promise_changes_undo(struct session *s, unsigned mark);
+/* Behind the handler: notes what only the answer tells. */
+void promise_changes_note_done(struct session *s, const struct op_desc *op, const union m_any *rep);
 /* The change was answered from what is stored: it was done before, and perhaps not all whom it concerns were asked. */
 void promise_changes_repeated(struct session *s, const struct op_desc *op, const union m_any *req);
 /* Notes by hand what a transaction outside the batch changed: all names of a directory. */

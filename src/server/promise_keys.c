@@ -158,8 +158,7 @@ note(struct session *s, unsigned op, const union m_any *req)
 		add_name(s, req->put_req.dir, req->put_req.name);
 		break;
 	case OP_UNLINK:
-		add_victim(s, req->unlink_req.dir, req->unlink_req.dir_gen, req->unlink_req.name,
-			   OWN_ANSWERED);
+		/* Which inode that is its answer says. */
 		add_name(s, req->unlink_req.dir, req->unlink_req.name);
 		break;
 	case OP_RENAME:
@@ -190,6 +189,14 @@ promise_changes_note(struct session *s, const struct op_desc *op, const union m_
 	else
 		note(s, op->number, req);
 	return mark;
+}
+
+void
+promise_changes_note_done(struct session *s, const struct op_desc *op, const union m_any *rep)
+{
+	/* Where something went unnoted everything will be asked for. */
+	if (s->args->promises && !s->changed.missed && op->number == OP_UNLINK)
+		add(s, rep->unlink_rep.ino, PROMISE_ATTR, (struct str){0}, OWN_ANSWERED);
 }
 
 void

@@ -59,6 +59,8 @@ watch_own_committed(struct session *s)
 		o->runs[newest].last = o->added_last;
 	}
 	watch_own_undone(s);
+	/* What rings for others rings here too; watch_run() is next anyway. */
+	watch_rung(s);
 }
 
 bool

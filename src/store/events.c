@@ -77,8 +77,8 @@ events_published(struct store *s)
 	if (s->last_event == 0)
 		return;
 	atomic_store(&s->shared->last_event, s->last_event);
-	/* It is an edge that wakes; a counter that is full wakes as well. */
-	if (atomic_load(&s->shared->listeners) > 0 &&
+	/* It is an edge that wakes; a counter that is full wakes as well. Oneself needs no waking. */
+	if (atomic_load(&s->shared->listeners) > s->listening &&
 	    write(s->shared->event_fd, &one, sizeof(one)) < 0)
 		return;
 }
@@ -87,6 +87,7 @@ void
 events_listen(struct store *s, int *fd_out)
 {
 	(void)atomic_fetch_add(&s->shared->listeners, 1);
+	s->listening++;
 	*fd_out = s->shared->event_fd;
 }
 
@@ -94,6 +95,7 @@ void
 events_deaf(struct store *s)
 {
 	(void)atomic_fetch_sub(&s->shared->listeners, 1);
+	s->listening--;
 }
 
 /* ---- adding ---- */

@@ -92,7 +92,8 @@ int events_path(struct store *s, uint64_t dir, struct bytes_view name, struct bu
 
 /*
  * To be woken after each commit that has events: *fd_out becomes readable by edges only. It is shared with all processes and
- * must not be read; watch it with EPOLLIN | EPOLLET in an epoll of one's own. events_deaf() ends the interest.
+ * must not be read; watch it with EPOLLIN | EPOLLET in an epoll of one's own. A commit of this handle's own need not ring:
+ * who makes one looks afterwards. events_deaf() ends the interest.
  */
 void events_listen(struct store *s, int *fd_out);
 void events_deaf(struct store *s);

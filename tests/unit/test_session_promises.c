@@ -248,6 +248,35 @@ test_what_stood_there(void **state)
 	peer_disconnect(&b);
 }
 
+/* Which file it was that lost a name only the answer says; a removal that is refused tells nobody. */
+static void
+test_removed(void **state)
+{
+	struct servertest *t = *state;
+	struct peer a, b;
+	struct m_attr f;
+
+	servertest_promises(t, LONG_MS);
+	start_new(t, &a);
+	start_new(t, &b);
+	assert_int_equal(peer_put(&b, b.home, "f", "x", 1, &f), 0);
+	assert_int_equal(peer_lookup(&a, a.home, "f", &f), 0);
+	struct m_unlink_req req = {
+	    .seq = ++b.seq, .dir = b.home, .dir_gen = b.gen, .name = STR_LIT("f"), .directory = 1};
+	struct m_unlink_rep rep;
+	assert_int_equal(peer_call(&b, OP_UNLINK, &req, &rep, NULL), CFS_ENOTDIR);
+	expect_nothing(&a);
+	req.seq = ++b.seq;
+	req.directory = 0;
+	peer_send(&b, OP_UNLINK, 0, &req, NULL, 0);
+	expect_push(&a, a.home, 6, "f");
+	expect_push(&a, f.ino, 1, "");
+	assert_int_equal(peer_wait(&b, b.number, &rep), 0);
+	assert_int_equal(rep.ino, f.ino);
+	peer_disconnect(&a);
+	peer_disconnect(&b);
+}
+
 /* A map of the file's blobs is promised as its attributes are. */
 static void
 test_map(void **state)
@@ -429,6 +458,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_answer_waits),  TEST(test_second_waits_too),
 	    TEST(test_names),         TEST(test_what_stood_there),
+	    TEST(test_names),         TEST(test_removed),
 	    TEST(test_map),           TEST(test_listing),
 	    TEST(test_silent_holder), TEST(test_connection_that_ended),
 	    TEST(test_release),       TEST(test_unwanted),

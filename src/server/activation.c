@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -61,19 +62,30 @@ take(int fd, struct listener *net, struct listener *admin, struct cfs_err *err)
 	return 0;
 }
 
+/* They may have been meant for the process that started this one. */
+static long
+how_many(void)
+{
+	long n = number_of("LISTEN_FDS");
+
+	return number_of("LISTEN_PID") == (long)getpid() && n > 0 && n < INT_MAX - FIRST_FD ? n : 0;
+}
+
+void
+activation_close_others(void)
+{
+	(void)close_range((unsigned)(FIRST_FD + how_many()), UINT_MAX, 0);
+}
+
 int
 activation_take(struct listener *net, struct listener *admin, struct cfs_err *err)
 {
-	long pid = number_of("LISTEN_PID");
-	long n = number_of("LISTEN_FDS");
+	long n = how_many();
 	int rc = 0;
 
 	(void)unsetenv("LISTEN_PID");
 	(void)unsetenv("LISTEN_FDS");
 	(void)unsetenv("LISTEN_FDNAMES");
-	/* They may have been meant for the process that started this one. */
-	if (pid != (long)getpid() || n <= 0)
-		return 0;
 	for (int fd = FIRST_FD; fd - FIRST_FD < n && rc == 0; fd++)
 		rc = take(fd, net, admin, err);
 	return rc;

@@ -10,6 +10,9 @@
 #include "base/err.h"
 #include "net/listen.h"
 
+/* Closes what whoever started this process has left open: all but the standard descriptors and what was passed. The first thing that a daemon does. */
+void activation_close_others(void);
+
 /*
  * Adds what was passed to this process: a Unix socket to *admin, those of IPv4 and IPv6 to *net, all of them made non-blocking
  * and close-on-exec. Nothing is added where nothing was passed. Takes the variables out of the environment, so no child

@@ -75,6 +75,7 @@ hand_store(const struct hub *h, const struct child *child)
 	fds[STORE_FD_DIRECTORY] = sandbox_store_fd(h->sandbox);
 	store_shared_fds(h->shared, &fds[STORE_FD_MEMORY]);
 	promise_table_fds(h->promises, &fds[STORE_FD_SLOTS]);
+	fds[STORE_FD_LOCK] = h->lock_fd;
 	if (fdpass_send(child->fd, &m, sizeof(m), fds, STORE_FDS, MSG_DONTWAIT))
 		log_warn("%s: takes no message", child->peer);
 }

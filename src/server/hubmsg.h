@@ -56,6 +56,7 @@ enum hub_store_fd {
 	STORE_FD_EVENT,
 	STORE_FD_SLOTS, /* PROMISE_FDS of promise_table.h */
 	STORE_FD_BITS,
+	STORE_FD_LOCK, /* held open as long as somebody may write, whoever lives longest */
 	STORE_FDS
 };
 

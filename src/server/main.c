@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/io.h"
 #include "base/version.h"
+#include "server/activation.h"
 #include "server/config.h"
 #include "server/hub.h"
 
@@ -93,6 +94,7 @@ main(int argc, char **argv)
 	int first;
 
 	fd_keep_standard();
+	activation_close_others();
 	switch (args_parse(&spec, argc, argv, &first, &err)) {
 	case ARGS_OK:
 		break;

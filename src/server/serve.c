@@ -24,8 +24,11 @@
 
 /* What is the hub's alone: where others connect, and its ends of the sockets to all the other sessions. */
 static void
-close_what_is_the_hubs(struct hub *h, const struct child *self)
+close_what_is_the_hubs(struct hub *h, const struct child *self, enum sandbox_role role)
 {
+	/* Who has no store has no part in its lock. */
+	if (role == SANDBOX_SESSION || role == SANDBOX_MAKER)
+		fd_close(&h->lock_fd);
 	listener_close(&h->net);
 	listener_close(&h->admin);
 	if (self->role != CHILD_METRICS)
@@ -71,7 +74,7 @@ become_child(struct hub *h, struct child *self, enum sandbox_role role, int hub_
 
 	name_in_log(self);
 	leave_signals(h);
-	close_what_is_the_hubs(h, self);
+	close_what_is_the_hubs(h, self, role);
 	fd_close(&self->fd);
 	if (role != SANDBOX_ADMIN)
 		promise_table_leave(h->promises);
@@ -209,7 +212,8 @@ reach_store(void *arg, const int fds[STORE_FDS], struct store **store_out, struc
 	int rc;
 
 	fd_close(&r->door_fd);
-	if (fchdir(fds[STORE_FD_DIRECTORY]))
+	/* Held to the end of the process. */
+	if (fcntl(fds[STORE_FD_LOCK], F_DUPFD_CLOEXEC, 0) < 0 || fchdir(fds[STORE_FD_DIRECTORY]))
 		return err_set_errno(err, errno, "the store's directory");
 	rc = store_shared_join(&fds[STORE_FD_MEMORY], &shared, err);
 	if (rc == 0)

@@ -346,9 +346,17 @@ maps() {
 	grep -q "$2" "/proc/$1/maps"
 }
 
-@test "before sign-in a session has neither the store's memory nor the table of read promises" {
+# has_open PID PATH
+has_open() {
+	[ -n "$(find "/proc/$1/fd" -lname "$2" 2>/dev/null)" ]
+}
+
+@test "before sign-in a session has neither the store's memory and lock nor the table of read promises" {
 	require_tool pgrep
+	# What this shell has open is nobody's business.
+	exec 20>"$T/of the starter"
 	start_server
+	exec 20>&-
 	new_user alice
 	before=$(pgrep -P "$SERVER_PID" | sort)
 	exec 5<>"/dev/tcp/127.0.0.1/${SERVER_ADDRESS##*:}"
@@ -359,11 +367,14 @@ maps() {
 	wait_until 5 eval "! maps $stranger cfs-store"
 	run ! maps "$stranger" promises
 	run ! maps "$stranger" cfs-promised
+	run ! has_open "$stranger" "$T/store/*"
+	is_closed "$T/of the starter"
 	stay alice
 	session=$(admin sessions --json | grep -o '"pid":[0-9]*,"user":"alice"' | grep -o '[0-9]*' | head -n 1)
 	maps "$session" promises
 	maps "$session" cfs-promised
 	maps "$session" cfs-store
+	has_open "$session" "$T/store/lock"
 	exec 5>&- 9>&-
 }
 

@@ -172,6 +172,7 @@ orders_meet_sign_ins(void **state)
 
 	(void)state;
 	assert_non_null(h);
+	h->lock_fd = STDIN_FILENO;
 	assert_non_null(mkdtemp(folder));
 	(void)snprintf(store, sizeof(store), "%s/store", folder);
 	assert_int_equal(store_create(store, NULL), 0);

@@ -83,7 +83,7 @@ hand_store(const struct hub *h, const struct child *child)
 void
 hub_signed_in(struct hub *h, const struct hub_msg *m)
 {
-	struct child *child = children_at(&h->children, m->index, m->serial);
+	struct child *child = hub_maker_await(h, m->index, m->serial);
 	struct hub_msg kick = {.kind = HUB_KICK};
 
 	if (!child || child->role != CHILD_SESSION || child->signed_in || child->fd < 0)

@@ -36,20 +36,42 @@ hub_maker_retire(struct hub *h)
 	(void)shutdown(maker->fd, SHUT_WR);
 }
 
+/* Waits for a message of the maker's; false: there comes none. */
+static bool
+hear(struct hub *h, uint64_t deadline)
+{
+	const struct child *maker = h->children.services[CHILD_MAKER];
+	struct pollfd p = {.events = POLLIN};
+
+	if (!maker || maker->fd < 0 || deadline_passed(deadline))
+		return false;
+	p.fd = maker->fd;
+	(void)poll(&p, 1, deadline_left_ms(deadline));
+	hub_read_child(h, maker->index);
+	return true;
+}
+
 static int
 wait_for_room(struct hub *h, uint64_t deadline)
 {
 	while (h->orders.open >= ORDERS_MAX) {
-		const struct child *maker = h->children.services[CHILD_MAKER];
-		struct pollfd p = {.events = POLLIN};
-
-		if (!hub_maker_is_there(h) || deadline_passed(deadline))
+		if (!hub_maker_is_there(h) || !hear(h, deadline))
 			return CFS_EBUSY;
-		p.fd = maker->fd;
-		(void)poll(&p, 1, deadline_left_ms(deadline));
-		hub_read_child(h, maker->index);
 	}
 	return 0;
+}
+
+struct child *
+hub_maker_await(struct hub *h, uint32_t index, uint64_t serial)
+{
+	uint64_t deadline = deadline_from_ms(ANSWER_MS);
+	struct child *child;
+
+	while ((child = children_at(&h->children, index, serial)) && child->pid == 0) {
+		if (!hear(h, deadline))
+			return NULL;
+	}
+	return child;
 }
 
 int
@@ -67,34 +89,20 @@ hub_maker_order(struct hub *h, const struct child *child, int fd, const struct l
 	if (wait_for_room(h, deadline_from_ms(ANSWER_MS)) || !hub_maker_is_there(h) ||
 	    fdpass_send(h->children.services[CHILD_MAKER]->fd, &order, sizeof(order), fds,
 			MAKER_FDS, MSG_DONTWAIT)) {
+		const struct child *maker = h->children.services[CHILD_MAKER];
+
 		log_warn("%s: the maker takes no order", child->peer);
 		hub_maker_retire(h);
+		/* Whoever hangs is replaced, and its orders are void. */
+		if (maker)
+			(void)kill(maker->pid, SIGKILL);
 		return CFS_EBUSY;
 	}
 	h->orders.open++;
 	return 0;
 }
 
-void
-hub_maker_early_end(struct hub *h, pid_t pid, int status)
-{
-	struct orders *o = &h->orders;
-
-	if (o->open > 0)
-		o->ended[o->ends++ % ORDERS_MAX] = (struct early_end){.pid = pid, .status = status};
-}
-
-static struct early_end *
-find_early_end(struct orders *o, pid_t pid)
-{
-	for (unsigned i = 0; i < ORDERS_MAX; i++) {
-		if (o->ended[i].pid == pid)
-			return &o->ended[i];
-	}
-	return NULL;
-}
-
-/* The hub may have to kill it: it must be a child of its own, and nobody else's in the list. */
+/* The hub may have to kill it: it must be a child of its own that has not been reaped, and nobody else in the list. */
 static bool
 is_ours(struct hub *h, pid_t pid)
 {
@@ -109,20 +117,14 @@ hub_maker_made(struct hub *h, const struct hub_msg *m)
 {
 	struct child *child = children_at(&h->children, m->index, m->serial);
 	pid_t pid = m->pid <= INT32_MAX ? (pid_t)m->pid : 0;
-	struct early_end *end = pid ? find_early_end(&h->orders, pid) : NULL;
 
 	if (h->orders.open == 0 || !child || child->pid > 0)
 		return;
 	h->orders.open--;
-	if (!end && (pid == 0 || !is_ours(h, pid))) {
+	if (pid > 0 && is_ours(h, pid))
+		children_made(&h->children, child, pid);
+	else
 		hub_child_gone(h, child);
-		return;
-	}
-	children_made(&h->children, child, pid);
-	if (end) {
-		end->pid = 0;
-		hub_child_ended(h, child, end->status);
-	}
 }
 
 void

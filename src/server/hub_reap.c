@@ -60,9 +60,8 @@ hub_reap(struct hub *h)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		struct child *child = children_find(&h->children, pid);
 
+		/* One that the maker has not told of yet is not taken for a child when it does. */
 		if (child)
 			hub_child_ended(h, child, status);
-		else
-			hub_maker_early_end(h, pid, status);
 	}
 }

@@ -34,17 +34,12 @@ struct kicks {
 	uint64_t lost_ns; /* of the newest that was overwritten */
 };
 
-/* hub_maker.c: processes that were ordered and are not there yet, and those that ended before the hub heard of them. */
+/* hub_maker.c: processes that were ordered and are not there yet. */
 #define ORDERS_MAX 32u
 
 struct orders {
 	unsigned open;
 	uint64_t retired; /* the serial of a maker that gets no more */
-	struct early_end {
-		pid_t pid; /* 0: none */
-		int status;
-	} ended[ORDERS_MAX];
-	unsigned ends;
 };
 
 /* hub_lobby.c: connections that have no process yet. Not there in processes that are forked. */
@@ -123,10 +118,10 @@ bool hub_maker_is_there(const struct hub *h);
 void hub_maker_retire(struct hub *h);
 /* Has it make the process of a child that is in the list, without one. A code: it will not. */
 int hub_maker_order(struct hub *h, const struct child *child, int fd, const struct lines *lines);
+/* The child of that index and serial when its process is known, which the session may have overtaken; NULL: there is none. */
+struct child *hub_maker_await(struct hub *h, uint32_t index, uint64_t serial);
 /* It has made one, or not. */
 void hub_maker_made(struct hub *h, const struct hub_msg *m);
-/* A process that nobody has told of has ended: it may be that of an order. */
-void hub_maker_early_end(struct hub *h, pid_t pid, int status);
 /* Its process has ended: of the orders that are open comes nothing. */
 void hub_maker_ended(struct hub *h);
 

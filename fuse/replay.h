@@ -51,6 +51,8 @@ struct replay_name {
 
 enum replay_call { REPLAY_NOTHING, REPLAY_MAKE, REPLAY_CHANGE, REPLAY_REMOVE, REPLAY_MOVE };
 
+#define REPLAY_DIRS 256u
+
 struct replay {
 	struct mount *m;
 	char *dir;       /* where it is mounted, absolute */
@@ -73,6 +75,8 @@ struct replay {
 	/* the thread's own */
 	uint64_t at;     /* the directory that it is in, by number; 0: none of the mount's */
 	uint64_t stands; /* how many inodes have stood in */
+	uint64_t dirs[REPLAY_DIRS]; /* directories by number, the newest ones that were looked at for a name */
+	unsigned dirs_next;
 
 	/* the handlers for everything else */
 	struct fuse_lowlevel_ops plain;

@@ -287,19 +287,38 @@ look_type(struct replay *r, const struct spot *s)
 	uint64_t asked_ns;
 	bool asked;
 
-	return name_look(r->m, s->dir, s->name, &a, &asked_ns, &asked) == 0 ? a.type : CFS_FILE;
+	if (name_look(r->m, s->dir, s->name, &a, &asked_ns, &asked) != 0) {
+		return CFS_FILE;
+	}
+	if (a.type == CFS_DIR) {
+		r->dirs[r->dirs_next++ % REPLAY_DIRS] = a.ref.ino;
+	}
+	return a.type;
+}
+
+/*
+ * What an inode is that the kernel knows (i), or that is told of by its number alone: what was seen to be a directory may have been moved or
+ * removed since, and the news never say what they are of. s: where it should be, NULL if nowhere.
+ */
+static enum cfs_type
+type_of(struct replay *r, struct inode *i, uint64_t ino, const struct spot *s)
+{
+	if (i != NULL) {
+		return spot_is_dir(i) ? CFS_DIR : CFS_FILE;
+	}
+	for (size_t at = 0; ino != 0 && at < REPLAY_DIRS; at++) {
+		if (r->dirs[at] == ino) {
+			return CFS_DIR;
+		}
+	}
+	return s != NULL ? look_type(r, s) : CFS_FILE;
 }
 
 static void
 appear(struct replay *r, const struct spot *s, const struct news *n, struct inode *i)
 {
-	enum cfs_type type = CFS_FILE;
+	enum cfs_type type = type_of(r, i, n->ino, (n->what & NEWS_IS_FILE) == 0 ? s : NULL);
 
-	if (i != NULL) {
-		type = spot_is_dir(i) ? CFS_DIR : CFS_FILE;
-	} else if ((n->what & NEWS_IS_FILE) == 0) {
-		type = look_type(r, s);
-	}
 	if (i == NULL || type != CFS_DIR) {
 		make(r, s, type);
 	} else {
@@ -375,7 +394,7 @@ replay_delete(struct replay *r, const struct news *n)
 	if (spot_find(r, n->path, &s)) {
 		forget_old(r, &s, NULL, false);
 		i = find_gone(r, &s, NULL);
-		remove_it(r, &s, i, i != NULL && spot_is_dir(i));
+		remove_it(r, &s, i, type_of(r, i, n->ino, NULL) == CFS_DIR);
 		if (i != NULL) {
 			place_move(t, i, 0);
 		}
@@ -384,17 +403,15 @@ replay_delete(struct replay *r, const struct news *n)
 	inode_put(t, s.dir);
 }
 
-/* Both directories are known to the kernel. */
+/* Both directories are known to the kernel, and so is i, or it is NULL. */
 static void
-move_between(struct replay *r, const struct spot *from, const struct spot *to, struct inode *i)
+move_between(struct replay *r, const struct spot *from, const struct spot *to, struct inode *i,
+	     enum cfs_type type)
 {
 	struct inodes *t = &r->m->inodes;
 	struct inode *old = find_gone(r, to, i);
-	bool directory = i != NULL && spot_is_dir(i),
-	     found = i != NULL && i->place == spot_place(to);
-	struct replay_entry e = stand_in(r, directory   ? CFS_DIR
-					    : i != NULL ? CFS_FILE
-							: look_type(r, to));
+	bool directory = type == CFS_DIR, found = i != NULL && i->place == spot_place(to);
+	struct replay_entry e = stand_in(r, type);
 	int rc = -EAGAIN;
 
 	for (unsigned tries = 0; tries < TRIES && rc == -EAGAIN; tries++) {
@@ -422,6 +439,7 @@ replay_rename(struct replay *r, const struct news *n)
 	struct inode *i = find_known(r, n->ino);
 	struct spot from, to;
 	bool known_from = spot_find(r, n->path, &from), known_to = spot_find(r, n->target, &to);
+	enum cfs_type type;
 
 	if (known_from) {
 		forget_old(r, &from, i, false);
@@ -429,12 +447,11 @@ replay_rename(struct replay *r, const struct news *n)
 	if (known_to) {
 		forget_old(r, &to, i, false);
 	}
+	type = type_of(r, i, n->ino, known_to ? &to : NULL);
 	if (known_from && known_to) {
-		move_between(r, &from, &to, i);
+		move_between(r, &from, &to, i, type);
 	} else if (known_from || known_to) {
-		struct replay_entry e = stand_in(r, i != NULL && spot_is_dir(i) ? CFS_DIR
-						    : i == NULL && known_to     ? look_type(r, &to)
-										: CFS_FILE);
+		struct replay_entry e = stand_in(r, type);
 
 		(void)move(r, known_from ? &from : NULL, known_to ? &to : NULL, &e, NULL);
 		if (i != NULL) {

@@ -112,6 +112,7 @@ draft_event(struct draft *d, unsigned op, struct cfs_err *err)
 	case OP_UNLINK:
 		/* Only the owner removes. */
 		d->e.owner = d->s->me.id;
+		d->e.ino = rep->unlink_rep.ino;
 		return at_entry(d, req->unlink_req.dir, req->unlink_req.name, err);
 	case OP_RENAME:
 	case OP_LINK:

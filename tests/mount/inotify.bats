@@ -78,7 +78,11 @@ END
 		mv "$top/hidden/h" "$top/d/back"
 		rm "$top/d/back"
 		mkdir "$top/new"
-		wait_until 10 grep -q "|CREATE,ISDIR|new" "$T/local.ev" "$T/ev.ev" || true
+		# What a directory is that is gone when it is told of, only who saw it before can know.
+		case $top in
+		"$m") wait_until 10 grep -q "|CREATE,ISDIR|new" "$T/ev.ev" ;;
+		*) wait_until 10 grep -q "|CREATE,ISDIR|new" "$T/local.ev" ;;
+		esac
 		mv "$top/new" "$top/d/dir"
 		rmdir "$top/d/dir"
 		echo end >"$top/end"

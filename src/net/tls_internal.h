@@ -22,9 +22,8 @@ struct tls_stream {
 	struct buf out;    /* records that are not with the kernel yet */
 	bool blocked;      /* the kernel took no more of them */
 	bool read_blocked; /* the last read found nothing */
-	bool drained; /* the last recv() got less than it asked for: the next would get nothing */
-	bool eof;     /* the socket's end */
-	int socket_errno; /* the socket's error, for good */
+	bool eof;          /* the socket's end */
+	int socket_errno;  /* the socket's error, for good */
 	bool established;
 
 	/* Identity: set by the handshake. */

@@ -85,19 +85,11 @@ bio_read(BIO *bio, char *p, int size)
 	BIO_clear_retry_flags(bio);
 	if (size <= 0)
 		return 0;
-	/* Once: whoever is told that nothing is there polls, and comes again when something is. */
-	if (t->drained) {
-		t->drained = false;
-		BIO_set_retry_read(bio);
-		return -1;
-	}
 	do
 		n = recv(t->fd, p, (size_t)size, 0);
 	while (n < 0 && errno == EINTR);
-	if (n > 0) {
-		t->drained = n < size;
+	if (n > 0)
 		return (int)n;
-	}
 	if (n == 0)
 		t->eof = true;
 	else if (errno == EAGAIN)

@@ -98,6 +98,8 @@ enum db_log_end {
 	DB_LOG_EMPTY, /* and gives its room back */
 };
 int db_checkpoint(struct db *db, enum db_log_end end, struct cfs_err *err);
+/* Has the disk keep room for a log of so many bytes, as far as it is there and the file system can; a log that is emptied gives it back. */
+void db_log_reserve(struct db *db, uint64_t bytes);
 
 /*
  * Gives some unused pages back to the file system, inside a write transaction: when more than half of the file is unused,

@@ -87,7 +87,7 @@ open_wal(struct db *db, const char *path, struct cfs_err *err)
 
 	if (wal == NULL)
 		return err_code(err, CFS_ENOMEM);
-	db->wal_fd = io_open(wal, O_RDONLY, 0);
+	db->wal_fd = io_open(wal, O_RDWR, 0);
 	if (db->wal_fd < 0)
 		rc = err_set_errno(err, errno, "open %s", wal);
 	sqlite3_free(wal);

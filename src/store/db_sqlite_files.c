@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,14 @@ db_checkpoint(struct db *db, enum db_log_end end, struct cfs_err *err)
 	if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED)
 		return 0;
 	return db_sqlite_fail(db, rc, err);
+}
+
+void
+db_log_reserve(struct db *db, uint64_t bytes)
+{
+	/* What is allocated already is only looked at. */
+	if (db->wal_fd >= 0)
+		(void)fallocate(db->wal_fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes);
 }
 
 uint64_t

@@ -15,6 +15,11 @@
 #define NEARLY_FULL_BYTES (2u * 1024 * 1024)
 /* A log of this size is worth moving by a writer itself while it still fits. */
 #define TIGHT_LOG_BYTES   (1024u * 1024)
+/*
+ * Room that the log always has, so that what removes can be written on a full disk, also when others took what the ballast left: a log
+ * that is not moved yet, and a transaction.
+ */
+#define LOG_ROOM_BYTES    (TIGHT_LOG_BYTES + 1024u * 1024)
 /* No log is so long. */
 #define AMPLE_BYTES       (16u * (uint64_t)1024 * 1024 * 1024)
 
@@ -91,6 +96,7 @@ space_make(struct store *s, struct cfs_err *err)
 	if (log < TIGHT_LOG_BYTES || left > log + BALLAST_BYTES)
 		return 0;
 	int rc = db_checkpoint(s->db, DB_LOG_EMPTY, err);
+	db_log_reserve(s->db, LOG_ROOM_BYTES);
 	shared_note_failure(s->shared, rc);
 	return rc;
 }
@@ -119,6 +125,7 @@ space_restore(struct store *s, struct cfs_err *err)
 
 	if (s->memory)
 		return 0;
+	db_log_reserve(s->db, LOG_ROOM_BYTES);
 	if (fstatat(s->dir_fd, LAYOUT_BALLAST, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    st.st_size == BALLAST_BYTES) {
 		atomic_store(&s->shared->ballast_gone, false);

@@ -149,7 +149,7 @@ through_proxy() {
 }
 
 @test "the server's disk is full: exit 8, the old file is intact, deleting works" {
-	disk store-disk 24M
+	disk store-disk 28M
 	printf '%s\n' '[server]' 'listen = 127.0.0.1:0' '[store]' "path = $T/store-disk/store" 'attic_keep = 0' 'min_free = 0' >cfsd.conf
 	admin init
 	mkdir store

@@ -108,7 +108,7 @@ handle_message(struct hub *h, struct child *child, struct hub_msg *m)
 	}
 }
 
-void
+bool
 hub_read_child(struct hub *h, uint32_t index)
 {
 	struct child *child = children_get(&h->children, index);
@@ -116,12 +116,13 @@ hub_read_child(struct hub *h, uint32_t index)
 	ssize_t n;
 
 	if (!child || child->fd < 0)
-		return;
+		return false;
 	n = recv(child->fd, &m, sizeof(m), MSG_DONTWAIT);
 	if (n == (ssize_t)sizeof(m))
 		handle_message(h, child, &m);
 	else if (n >= 0 || (errno != EAGAIN && errno != EINTR))
 		children_hang_up(&h->children, child); /* ended; it is reaped in a moment */
+	return n == (ssize_t)sizeof(m);
 }
 
 /* ---- signals ---- */
@@ -384,7 +385,7 @@ handle_event(struct hub *h, uint64_t data)
 			hub_accept(h, (int)value, CHILD_ADMIN);
 		break;
 	case EVENT_OF_CHILD:
-		hub_read_child(h, value);
+		(void)hub_read_child(h, value);
 		break;
 	case EVENT_LOBBY:
 		hub_lobby_ready(h, value);

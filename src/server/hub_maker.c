@@ -47,7 +47,7 @@ hear(struct hub *h, uint64_t deadline)
 		return false;
 	p.fd = maker->fd;
 	(void)poll(&p, 1, deadline_left_ms(deadline));
-	hub_read_child(h, maker->index);
+	(void)hub_read_child(h, maker->index);
 	return true;
 }
 

@@ -39,9 +39,9 @@ hub_child_ended(struct hub *h, struct child *child, int status)
 	if (WIFSIGNALED(status))
 		stats_count(h->stats, -1, STATS_CRASHED, 1);
 	(void)promise_slots_abandon_of(h->promises, (uint64_t)child->pid);
-	/* What it said before is heard yet. */
-	while (role == CHILD_MAKER && child->fd >= 0)
-		hub_read_child(h, child->index);
+	/* What it said before is heard yet. Not to the end of its line, which a session that it has just made may still hold. */
+	while (role == CHILD_MAKER && hub_read_child(h, child->index)) {
+	}
 	hub_child_gone(h, child);
 	if (WIFSIGNALED(status) && !child_is_service(role))
 		hub_recall_promises(h);

@@ -104,8 +104,8 @@ int hub_watch(struct hub *h, int fd, enum hub_event kind, uint32_t value, struct
 /* Sends a child a message, without waiting: one that takes nothing has itself to thank. */
 void hub_tell(const struct child *child, const struct hub_msg *m);
 
-/* Takes a child's message, if there is one. */
-void hub_read_child(struct hub *h, uint32_t index);
+/* Takes a child's message; false: there is none. */
+bool hub_read_child(struct hub *h, uint32_t index);
 
 /* hub_reap.c: takes the ends of all processes that have ended. */
 void hub_reap(struct hub *h);

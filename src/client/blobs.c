@@ -68,8 +68,7 @@ drop_bytes(struct outblob *b)
 	if (b->data == NULL)
 		return;
 	c->write_bytes -= b->cap;
-	if (c->file_watchers > 0)
-		conn_wake_all(c);
+	file_room_changed(c);
 	if (b->cap == CFS_BLOB_MAX)
 		file_keep_buf(c, &c->write_bufs, b->data);
 	else

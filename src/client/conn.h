@@ -152,15 +152,17 @@ struct cfs {
 	bool thread_waits; /* asleep, but for a moment: soon it looks whether to listen */
 	pthread_cond_t thread_cond;
 
-	struct cfs_file *files; /* open ones */
-	struct bufs read_bufs;  /* of FILE_SEGMENT */
-	struct bufs write_bufs; /* of CFS_BLOB_MAX */
-	size_t ahead_bytes;     /* of what was asked for ahead of readers */
-	size_t write_bytes;     /* room that their writes take, gathered or under way */
-	size_t gather_bytes;    /* of that, gathered */
-	uint64_t writes_seen;   /* calls that wrote */
-	bool memory_used;       /* since file_memory_rest() */
-	unsigned file_watchers; /* threads that wait for one of their answers */
+	struct cfs_file *files;   /* open ones */
+	struct bufs read_bufs;    /* of FILE_SEGMENT */
+	struct bufs write_bufs;   /* of CFS_BLOB_MAX */
+	size_t ahead_bytes;       /* of what was asked for ahead of readers */
+	size_t write_bytes;       /* room that their writes take, gathered or under way */
+	size_t gather_bytes;      /* of that, gathered */
+	uint64_t writes_seen;     /* calls that wrote */
+	uint64_t room_changes;    /* times that room may have come free */
+	atomic_uint room_waiters; /* threads that look for some, or wait */
+	bool memory_used;         /* since file_memory_rest() */
+	unsigned file_watchers;   /* threads that wait for one of their answers */
 
 	struct user_names *names;
 	struct trust *trust;        /* NULL: none are wanted */

@@ -146,7 +146,7 @@ cfs_file_truncate(struct cfs_file *f, uint64_t size, struct cfs_err *err)
 	f->has_attr = false;
 	file_drop_segments(f);
 	pthread_mutex_unlock(&c->lock);
-	pthread_mutex_unlock(&f->write_lock);
+	file_let_go(f);
 	return 0;
 }
 
@@ -163,7 +163,7 @@ cfs_file_changed(struct cfs_file *f, uint64_t size)
 	f->has_attr = false;
 	file_drop_segments(f);
 	pthread_mutex_unlock(&c->lock);
-	pthread_mutex_unlock(&f->write_lock);
+	file_let_go(f);
 }
 
 void
@@ -176,7 +176,7 @@ cfs_file_discard(struct cfs_file *f)
 	f->has_attr = false;
 	file_drop_segments(f);
 	pthread_mutex_unlock(&f->c->lock);
-	pthread_mutex_unlock(&f->write_lock);
+	file_let_go(f);
 }
 
 void
@@ -224,7 +224,7 @@ files_send(struct cfs *c, struct cfs_ref ref, struct cfs_err *err)
 			pthread_mutex_unlock(&c->lock);
 			pthread_mutex_lock(&f->write_lock);
 			rc = file_send_gathered(f, false, err);
-			pthread_mutex_unlock(&f->write_lock);
+			file_let_go(f);
 			pthread_mutex_lock(&c->lock);
 			next = f->next;
 			file_unref(f);

@@ -85,6 +85,10 @@ void file_map_forget(struct cfs_file *f);
  * room: CFS_EBUSY tells to send that first. Else it waits, and an interrupted thread gets an error.
  */
 int file_gather_grow(struct cfs_file *f, size_t need, struct cfs_err *err);
+/* Gives write_lock back; not locked. Who waits for room and found it taken looks again. */
+void file_let_go(struct cfs_file *f);
+/* Locked. Room came free: those who wait for some look again. */
+void file_room_changed(struct cfs *c);
 /* Locked. Gives the buffer back. */
 void file_gather_free(struct cfs_file *f);
 /* Locked. Hands the buffer, which counts on as one of writes, to b; what of it is not used is given back. */

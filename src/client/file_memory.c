@@ -153,7 +153,7 @@ send_oldest(struct cfs *c, const struct cfs_file *but)
 	f->refs++;
 	pthread_mutex_unlock(&c->lock);
 	int rc = file_send_gathered(f, false, &err);
-	pthread_mutex_unlock(&f->write_lock);
+	file_let_go(f);
 	pthread_mutex_lock(&c->lock);
 	/* For its own writers to hear of. */
 	if (rc < 0 && f->error.code == 0)
@@ -162,35 +162,58 @@ send_oldest(struct cfs *c, const struct cfs_file *but)
 	return true;
 }
 
-/* ---- growing */
+/* ---- waiting; locked, unlocks meanwhile */
+
+void
+file_room_changed(struct cfs *c)
+{
+	if (atomic_load(&c->room_waiters) == 0)
+		return;
+	c->room_changes++;
+	conn_wake_all(c);
+}
+
+void
+file_let_go(struct cfs_file *f)
+{
+	struct cfs *c = f->c;
+
+	pthread_mutex_unlock(&f->write_lock);
+	/* Who found it taken had counted itself before. */
+	if (atomic_load(&c->room_waiters) == 0)
+		return;
+	pthread_mutex_lock(&c->lock);
+	file_room_changed(c);
+	pthread_mutex_unlock(&c->lock);
+}
 
 struct room {
 	const struct cfs *c;
 	size_t more;
+	uint64_t seen;
 };
 
-/* With nothing under way there is no answer to wait for: what others gathered is what there is. */
 static bool
-has_room(void *arg)
+may_have_room(void *arg)
 {
 	const struct room *r = arg;
 
-	return writes_have_room(r->c, r->more) || r->c->write_bytes == r->c->gather_bytes;
+	return writes_have_room(r->c, r->more) || r->c->room_changes != r->seen;
 }
 
+/* Until there may be some: whoever waits looks again, since others that did may have been first. */
 static int
 wait_for_room(struct cfs *c, size_t more, struct cfs_err *err)
 {
-	struct room r = {.c = c, .more = more};
+	struct room r = {.c = c, .more = more, .seen = c->room_changes};
 	struct waiter w;
 
-	waiter_init(&w, c, has_room, &r, -1);
+	waiter_init(&w, c, may_have_room, &r, -1);
 	w.breakable = true;
-	c->file_watchers++;
-	int rc = conn_wait(c, &w, err);
-	c->file_watchers--;
-	return rc;
+	return conn_wait(c, &w, err);
 }
+
+/* ---- growing */
 
 static size_t
 doubled(const struct cfs_file *f, size_t need)
@@ -209,7 +232,10 @@ cap_wanted(const struct cfs_file *f, size_t need)
 	return f->filled || need > CFS_BLOB_MAX / 4 ? CFS_BLOB_MAX : doubled(f, need);
 }
 
-/* Locked, may wait. Counts the buffer as one of *cap bytes, or fewer if there is less room. */
+/*
+ * Locked, may wait. Counts the buffer as one of *cap bytes, or fewer if there is less room. With nothing under way no answer will
+ * come: then what others gathered is sent, or those who are gathering it have first to be done with it.
+ */
 static int
 take_room(struct cfs_file *f, size_t need, size_t *cap, struct cfs_err *err)
 {
@@ -218,12 +244,21 @@ take_room(struct cfs_file *f, size_t need, size_t *cap, struct cfs_err *err)
 
 	if (!is_free(c, *cap - f->gather_cap) && f->gather_len == 0)
 		*cap = doubled(f, need);
-	while (!may_gather(c, *cap - f->gather_cap) && send_oldest(c, f)) {
+	size_t more = *cap - f->gather_cap;
+	atomic_fetch_add(&c->room_waiters, 1);
+	while (rc == 0 && !is_free(c, more)) {
+		bool others = !may_gather(c, more) || c->write_bytes == c->gather_bytes;
+
+		if (others && send_oldest(c, f))
+			continue;
+		if (f->gather_len > 0)
+			rc = CFS_EBUSY;
+		else if (writes_have_room(c, more))
+			break;
+		else
+			rc = wait_for_room(c, more, err);
 	}
-	if (f->gather_len > 0 && !is_free(c, *cap - f->gather_cap))
-		return CFS_EBUSY;
-	if (f->gather_len == 0)
-		rc = wait_for_room(c, *cap - f->gather_cap, err);
+	atomic_fetch_sub(&c->room_waiters, 1);
 	if (rc == 0)
 		count_gather(f, *cap);
 	return rc;
@@ -291,8 +326,8 @@ file_gather_free(struct cfs_file *f)
 	else
 		free(f->gather);
 	gather_forget(f);
-	if (cap > 0 && c->file_watchers > 0)
-		conn_wake_all(c);
+	if (cap > 0)
+		file_room_changed(c);
 }
 
 void

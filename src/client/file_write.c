@@ -272,11 +272,25 @@ write_all(struct cfs_file *f, const unsigned char *p, size_t size, uint64_t offs
 	return 0;
 }
 
+static void
+end_write(struct cfs_file *f, uint64_t end)
+{
+	struct cfs *c = f->c;
+
+	pthread_mutex_lock(&c->lock);
+	f->gathered = f->gather_len > 0;
+	f->written = ++c->writes_seen;
+	f->size = max_u64(f->size, end);
+	f->has_attr = false;
+	file_drop_segments(f);
+	pthread_mutex_unlock(&c->lock);
+	file_let_go(f);
+}
+
 ssize_t
 cfs_file_pwrite(struct cfs_file *f, const void *buf, size_t size, uint64_t offset,
 		struct cfs_err *err)
 {
-	struct cfs *c = f->c;
 	uint64_t end;
 	int rc = take_error(f, err);
 
@@ -290,14 +304,7 @@ cfs_file_pwrite(struct cfs_file *f, const void *buf, size_t size, uint64_t offse
 		return err_code(err, CFS_EFBIG);
 	pthread_mutex_lock(&f->write_lock);
 	rc = write_all(f, buf, size, offset, err);
-	pthread_mutex_lock(&c->lock);
-	f->gathered = f->gather_len > 0;
-	f->written = ++c->writes_seen;
-	f->size = max_u64(f->size, end);
-	f->has_attr = false;
-	file_drop_segments(f);
-	pthread_mutex_unlock(&c->lock);
-	pthread_mutex_unlock(&f->write_lock);
+	end_write(f, end);
 	return rc < 0 ? rc : (ssize_t)size;
 }
 
@@ -348,13 +355,7 @@ cfs_file_append(struct cfs_file *f, const void *buf, size_t size, struct cfs_err
 	f->size += size;
 	pthread_mutex_unlock(&c->lock);
 	rc = append_all(f, buf, size, err);
-	pthread_mutex_lock(&c->lock);
-	f->gathered = f->gather_len > 0;
-	f->written = ++c->writes_seen;
-	f->has_attr = false;
-	file_drop_segments(f);
-	pthread_mutex_unlock(&c->lock);
-	pthread_mutex_unlock(&f->write_lock);
+	end_write(f, 0);
 	return rc < 0 ? rc : (ssize_t)size;
 }
 
@@ -378,7 +379,7 @@ file_settle(struct cfs_file *f, bool *durable, struct cfs_err *err)
 	pthread_mutex_lock(&f->write_lock);
 	bool some = f->gather_len > 0;
 	rc = file_send_gathered(f, durable != NULL && *durable, err);
-	pthread_mutex_unlock(&f->write_lock);
+	file_let_go(f);
 	if (durable != NULL)
 		*durable = *durable && some;
 	pthread_mutex_lock(&c->lock);
@@ -401,6 +402,6 @@ file_read_gathered(struct cfs_file *f, void *buf, size_t size, uint64_t offset)
 		 offset + size <= f->gather_offset + f->gather_len;
 	if (inside)
 		memcpy(buf, f->gather + (offset - f->gather_offset), size);
-	pthread_mutex_unlock(&f->write_lock);
+	file_let_go(f);
 	return inside;
 }

@@ -5,6 +5,7 @@
 #include "clienttest.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,14 +32,13 @@ create_file(struct cfs *c, const char *name)
 	return f;
 }
 
-/* With nothing under way whoever comes next goes on at once, by what one call writes. */
 static bool
-is_bounded(struct cfs *c, size_t more)
+is_bounded(struct cfs *c)
 {
 	pthread_mutex_lock(&c->lock);
 	size_t all = c->write_bytes, gathered = c->gather_bytes;
 	pthread_mutex_unlock(&c->lock);
-	return gathered <= all && all <= FILE_WRITES_MAX + more;
+	return gathered <= all && all <= FILE_WRITES_MAX;
 }
 
 static void
@@ -92,7 +92,7 @@ many_files(void **state)
 	for (size_t part = 0; part < PARTS; part++) {
 		for (int i = 0; i < FILES; i++) {
 			write_part(f[i], p, PART, part * PART);
-			assert_true(is_bounded(c, PART));
+			assert_true(is_bounded(c));
 			assert_in_range(c->gather_bytes, 0, FILE_GATHER_MAX);
 		}
 	}
@@ -141,7 +141,8 @@ struct writer {
 	const unsigned char *p;
 	size_t size;
 	bool appends;
-	unsigned good; /* writes after which all was well; a thread of its own must not end the test */
+	unsigned
+	    good; /* writes after which all was well; a thread of its own must not end the test */
 	pthread_t thread;
 };
 
@@ -154,7 +155,7 @@ write_on(void *arg)
 		ssize_t n = w->appends ? cfs_file_append(w->f, w->p + at, MIB, NULL)
 				       : cfs_file_pwrite(w->f, w->p + at, MIB, at, NULL);
 
-		w->good += n == (ssize_t)MIB && is_bounded(w->c, CFS_BLOB_MAX);
+		w->good += n == (ssize_t)MIB && is_bounded(w->c);
 	}
 	return NULL;
 }
@@ -170,20 +171,76 @@ many_writers(void **state)
 
 	for (int i = 0; i < WRITERS; i++) {
 		(void)snprintf(name, sizeof(name), "f%d", i);
-		w[i] = (struct writer){.c = c,
-				       .f = create_file(c, name),
-				       .p = p,
-				       .size = SIZE,
-				       .appends = i % 3 == 0};
+		w[i] = (struct writer){
+		    .c = c, .f = create_file(c, name), .p = p, .size = SIZE, .appends = i % 3 == 0};
 	}
 	for (int i = 0; i < WRITERS; i++)
 		assert_int_equal(pthread_create(&w[i].thread, NULL, write_on, &w[i]), 0);
+	for (int i = 0; i < WRITERS; i++)
+		assert_int_equal(pthread_join(w[i].thread, NULL), 0);
 	for (int i = 0; i < WRITERS; i++) {
 		(void)snprintf(name, sizeof(name), "f%d", i);
-		assert_int_equal(pthread_join(w[i].thread, NULL), 0);
 		assert_int_equal(w[i].good, SIZE / MIB);
 		close_and_expect(c, w[i].f, name, SIZE, 6);
 	}
+	expect_none(c);
+	free(p);
+	cfs_close(c);
+}
+
+static bool
+waits_for_room(struct cfs *c)
+{
+	uint64_t until = now_mono_ns() + 60 * (uint64_t)NS_PER_S;
+	bool waits = false;
+
+	while (!waits && now_mono_ns() < until) {
+		pthread_mutex_lock(&c->lock);
+		waits = atomic_load(&c->room_waiters) > 0 && c->waiters != NULL;
+		pthread_mutex_unlock(&c->lock);
+		sched_yield();
+	}
+	return waits;
+}
+
+/* All there is was gathered by those who are writing it: who wants room waits for one of them, and for no answer. */
+static void
+waits_for_busy(void **state)
+{
+	enum { FILES = FILE_GATHER_MAX / (1024 * 1024), REST = FILE_WRITES_MAX - FILE_GATHER_MAX };
+	struct cfs *c = client_start(*state, 'a', NULL);
+	unsigned char *p = make_bytes(MIB, 7);
+	struct cfs_file *f[FILES];
+	struct writer w = {.c = c, .f = create_file(c, "w"), .p = p, .size = MIB};
+	char name[16];
+
+	for (int i = 0; i < FILES; i++) {
+		(void)snprintf(name, sizeof(name), "f%d", i);
+		f[i] = create_file(c, name);
+		write_part(f[i], p, MIB, 0);
+	}
+	for (int i = 0; i < FILES; i++)
+		pthread_mutex_lock(&f[i]->write_lock);
+	pthread_mutex_lock(&c->lock);
+	c->write_bytes += REST;
+	c->gather_bytes += REST;
+	pthread_mutex_unlock(&c->lock);
+	assert_int_equal(pthread_create(&w.thread, NULL, write_on, &w), 0);
+	bool waits = waits_for_room(c);
+	pthread_mutex_lock(&c->lock);
+	c->write_bytes -= REST;
+	c->gather_bytes -= REST;
+	pthread_mutex_unlock(&c->lock);
+	for (int i = 0; i < FILES; i++)
+		file_let_go(f[i]);
+	assert_int_equal(pthread_join(w.thread, NULL), 0);
+	assert_true(waits);
+	assert_int_equal(w.good, 1);
+	for (int i = 0; i < FILES; i++) {
+		(void)snprintf(name, sizeof(name), "f%d", i);
+		close_and_expect(c, f[i], name, MIB, 7);
+	}
+	close_and_expect(c, w.f, "w", MIB, 7);
 	expect_none(c);
 	free(p);
 	cfs_close(c);
@@ -215,6 +272,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(oldest_gives_way, clienttest_setup,
 					    clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(many_writers, clienttest_setup, clienttest_teardown),
+	    cmocka_unit_test_setup_teardown(waits_for_busy, clienttest_setup, clienttest_teardown),
 	    cmocka_unit_test_setup_teardown(shared_with_reading, clienttest_setup,
 					    clienttest_teardown),
 	};

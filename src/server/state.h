@@ -183,7 +183,10 @@ struct watch {
 	uint64_t cursor; /* read up to here */
 	uint64_t pushes, acked;
 	uint64_t rest_until; /* not to be read before */
-	uint64_t pushed_ns;  /* last push */
+	uint64_t span_from,
+	    span_ns; /* cursor, and the time, when it was last judged whether these are busy times */
+	bool busy;
+	uint64_t pushed_ns; /* last push */
 	struct watch_own own;
 };
 

@@ -17,11 +17,13 @@
 #define PUSH_EVENTS 1024u
 
 /*
- * A reader of busy times looks seldom and finds much: between two looks it rests ten times as long as a look takes, up to
- * this. Somebody who has had nothing to read for that long is told at once.
+ * A reader of busy times looks seldom and finds much: between two looks it rests ten times as long as a look takes, and where more
+ * than one event came each millisecond, wanted or not, as long as this, which is also the most. Somebody who has had
+ * nothing to read for that long is told at once.
  */
 #define REST_FACTOR 10u
 #define REST_MAX_NS (25 * (uint64_t)NS_PER_MS)
+#define BUSY_NS     ((uint64_t)NS_PER_MS)
 
 void
 watch_init(struct session *s)
@@ -110,6 +112,9 @@ watch_begin(struct session *s, const struct m_subscribe_req *req, uint64_t *sinc
 	w->cursor = w->told = *since_out;
 	w->behind = w->fresh = true;
 	w->rest_until = 0;
+	w->busy = false;
+	w->span_from = w->cursor;
+	w->span_ns = now_mono_ns();
 	w->acked = w->pushes;
 	w->pushed_ns = now_mono_ns();
 	w->on = true;
@@ -297,6 +302,25 @@ push_events(struct session *s, struct cfs_err *err)
 	return 0;
 }
 
+static bool
+is_busy(struct watch *w, uint64_t now)
+{
+	uint64_t ns = now - w->span_ns;
+
+	if (ns >= REST_MAX_NS) {
+		w->busy = (w->cursor - w->span_from) * BUSY_NS > ns;
+		w->span_from = w->cursor;
+		w->span_ns = now;
+	}
+	return w->busy;
+}
+
+static uint64_t
+rest_ns(struct watch *w, uint64_t now, uint64_t took)
+{
+	return is_busy(w, now) ? REST_MAX_NS : min_u64(took * REST_FACTOR, REST_MAX_NS);
+}
+
 void
 watch_run(struct session *s)
 {
@@ -313,7 +337,7 @@ watch_run(struct session *s)
 		}
 		took = now_mono_ns() - now;
 		now += took;
-		w->rest_until = w->behind ? 0 : now + min_u64(took * REST_FACTOR, REST_MAX_NS);
+		w->rest_until = w->behind ? 0 : now + rest_ns(w, now, took);
 	}
 	if (now >= w->pushed_ns + beat_ns(s))
 		push_notices(s, (struct list){0});

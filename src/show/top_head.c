@@ -130,7 +130,9 @@ add_store(struct top_page *p, const struct top_model *m, const struct top_view *
 		page_putf(p, l, "  blobs %s", size_format(size, t->blob_bytes, SIZE_LONG));
 		/* Blobs of an upload under way belong to no file yet. */
 		if (t->blob_bytes > 0 && t->logical_bytes >= t->blob_bytes)
-			page_putf(p, l, p->width >= WIDE ? " (dedup %.2f:1)" : " (%.2f:1)",
+			page_putf(p, l,
+				  p->width >= WIDE ? " (dedup %.2f:1, no compression)"
+						   : " (%.2f:1)",
 				  (double)t->logical_bytes / (double)t->blob_bytes);
 		if (p->width >= WIDE)
 			page_putf(p, l, "  attic %" PRIu64 ", %s", t->attic_files,

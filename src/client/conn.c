@@ -269,6 +269,23 @@ ring_woken(struct cfs *c)
 	pthread_mutex_lock(&c->lock);
 }
 
+/* Locked, but not while it waits. */
+static int
+poll_set_wait(struct cfs *c, struct poll_set *p, const struct waiter *self)
+{
+	struct spin spin = c->spin;
+	/* What the background waits for comes when it comes. */
+	bool spins = self != &c->background;
+
+	pthread_mutex_unlock(&c->lock);
+	int n = spins ? spin_poll(&spin, p->fds, p->n, p->timeout_ms)
+		      : poll(p->fds, p->n, p->timeout_ms);
+	pthread_mutex_lock(&c->lock);
+	if (spins)
+		c->spin = spin;
+	return n;
+}
+
 /* Locked. One round of the leader: waits for something to happen on the line and handles it. */
 void
 conn_lead(struct cfs *c, struct waiter *self)
@@ -288,9 +305,7 @@ conn_lead(struct cfs *c, struct waiter *self)
 	poll_set_fill(c, &p);
 	if (c->link.stream != stream)
 		return;
-	pthread_mutex_unlock(&c->lock);
-	int n = poll(p.fds, p.n, p.timeout_ms);
-	pthread_mutex_lock(&c->lock);
+	int n = poll_set_wait(c, &p, self);
 	/* The lead may have been taken over from the background thread, which then leaves everything to the new leader. */
 	if (c->leader != self || c->link.stream != stream)
 		return;

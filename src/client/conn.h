@@ -23,6 +23,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/spin.h"
 #include "client/bucket.h"
 #include "client/bufs.h"
 #include "client/cfs.h"
@@ -141,6 +142,7 @@ struct cfs {
 	bool gathering;          /* wakes go to woken */
 	_Atomic unsigned coming; /* threads that are about to take the lock and submit a call */
 	int wake_fd;             /* eventfd: ends a poll */
+	struct spin spin;        /* the leader's, whoever it is */
 	atomic_uint interrupts;
 	unsigned interrupts_seen; /* those that all waiters were woken for */
 	bool closing;

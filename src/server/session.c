@@ -254,7 +254,7 @@ wait_for_work(struct session *s)
 	    {.fd = watch_fd(s), .events = POLLIN},
 	};
 	int timeout = more_to_do(s) ? 0 : deadline_left_ms(next_timer(s));
-	int n = poll(p, 4, timeout);
+	int n = spin_poll(&s->spin, p, 4, timeout);
 
 	if (n > 0) {
 		s->active_ns = now_mono_ns();

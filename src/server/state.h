@@ -20,6 +20,7 @@
  */
 
 #include "base/buf.h"
+#include "base/spin.h"
 #include "base/work.h"
 #include "proto/frame.h"
 #include "proto/ops.h"
@@ -235,8 +236,9 @@ struct session {
 	union m_any req, rep;    /* of the call under way */
 
 	uint64_t signin_deadline;
-	uint64_t heard_ns;       /* last frame from the peer */
-	uint64_t active_ns;      /* last work done */
+	uint64_t heard_ns;  /* last frame from the peer */
+	uint64_t active_ns; /* last work done */
+	struct spin spin;
 	uint64_t close_deadline; /* ending: give up then */
 	uint64_t hold_until;     /* nothing is sent before: a refused sign-in is answered late */
 	bool out_blocked;        /* the stream takes no more for now */

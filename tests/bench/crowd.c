@@ -26,7 +26,7 @@
 #include "base/time.h"
 
 #define COUNT        10000u
-#define THREADS      8u
+#define THREADS      16u
 #define LOOKS        400u
 #define PUTS         100u
 #define PSS_SAMPLES  200u

@@ -21,7 +21,7 @@ struct options {
 	const char *subdir;
 	double attr_timeout, entry_timeout, negative_timeout; /* seconds */
 	int64_t timeout_ms;
-	int64_t max_inodes; /* that are remembered without need */
+	int64_t max_inodes;    /* that are remembered without need */
 	const char *cache_dir; /* NULL: no cache on disk */
 	uint64_t cache_size;   /* bytes; 0: not given */
 	bool read_only, stored_ids, local_bytes, local_whole, non_empty;

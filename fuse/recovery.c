@@ -62,8 +62,7 @@ make_folder(struct recovery *r)
 	time_t now = time(NULL);
 	int rc = xdg_path(XDG_STATE, "recovery", true, &path, NULL);
 
-	if (rc != 0 || buf_cstr(&path) == NULL ||
-	    io_mkdir_p((char *)path.data, 0700, NULL) != 0) {
+	if (rc != 0 || buf_cstr(&path) == NULL || io_mkdir_p((char *)path.data, 0700, NULL) != 0) {
 		buf_fini(&path);
 		return -1;
 	}
@@ -113,7 +112,9 @@ keep_bytes(const struct recovery *r, const char *file, const struct cfs_undelive
 	if (end < 0) {
 		/* errno says it */
 	} else if (u->data == NULL) {
-		rc = end + (off_t)u->len > lseek(fd, 0, SEEK_END) ? ftruncate(fd, end + (off_t)u->len) : 0;
+		rc = end + (off_t)u->len > lseek(fd, 0, SEEK_END)
+			 ? ftruncate(fd, end + (off_t)u->len)
+			 : 0;
 	} else {
 		rc = io_pwrite_full(fd, u->data, u->len, (uint64_t)end);
 	}
@@ -137,8 +138,8 @@ list_change(const struct recovery *r, const struct cfs_undelivered *u, const cha
 	if (file != NULL && u->append) {
 		fprintf(r->list, " appended length=%" PRIu64 " file=%s", u->len, file);
 	} else if (file != NULL) {
-		fprintf(r->list, " offset=%" PRIu64 " length=%" PRIu64 " file=%s", u->offset, u->len,
-			file);
+		fprintf(r->list, " offset=%" PRIu64 " length=%" PRIu64 " file=%s", u->offset,
+			u->len, file);
 	}
 	putc('\n', r->list);
 }
@@ -165,8 +166,8 @@ recovery_keep(void *arg, const struct cfs_undelivered *u)
 void
 recovery_fini(struct recovery *r)
 {
-	if (r->list != NULL && (fflush(r->list) != 0 || io_fsync(fileno(r->list)) != 0 ||
-				io_fsync(r->dir_fd) != 0)) {
+	if (r->list != NULL &&
+	    (fflush(r->list) != 0 || io_fsync(fileno(r->list)) != 0 || io_fsync(r->dir_fd) != 0)) {
 		say_failed(r, r->dir);
 	}
 	if (r->kept > 0) {
@@ -189,8 +190,7 @@ recovery_remind(void)
 	unsigned n = 0;
 	DIR *d;
 
-	if (xdg_path(XDG_STATE, "recovery", false, &path, NULL) != 0 ||
-	    buf_cstr(&path) == NULL) {
+	if (xdg_path(XDG_STATE, "recovery", false, &path, NULL) != 0 || buf_cstr(&path) == NULL) {
 		buf_fini(&path);
 		return;
 	}
@@ -199,10 +199,11 @@ recovery_remind(void)
 		n += e->d_name[0] != '.';
 	}
 	if (n > 0) {
-		fprintf(stderr,
-			"cfs-mount: writes that an earlier mount could not deliver are kept in %s; remove what you "
-			"do not need\n",
-			(char *)path.data);
+		fprintf(
+		    stderr,
+		    "cfs-mount: writes that an earlier mount could not deliver are kept in %s; remove what you "
+		    "do not need\n",
+		    (char *)path.data);
 	}
 	if (d != NULL) {
 		closedir(d);

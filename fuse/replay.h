@@ -75,7 +75,8 @@ struct replay {
 	/* the thread's own */
 	uint64_t at;     /* the directory that it is in, by number; 0: none of the mount's */
 	uint64_t stands; /* how many inodes have stood in */
-	uint64_t dirs[REPLAY_DIRS]; /* directories by number, the newest ones that were looked at for a name */
+	uint64_t dirs
+	    [REPLAY_DIRS]; /* directories by number, the newest ones that were looked at for a name */
 	unsigned dirs_next;
 
 	/* the handlers for everything else */

@@ -17,7 +17,7 @@
 #include "server/session.h"
 
 /* A status of a large store, or a password's hash on a slow machine, may take a while. */
-#define TIMEOUT_MS (60 * 1000)
+#define TIMEOUT_MS    (60 * 1000)
 /* As long as a daemon waits for cfsadm to let the store go (server/hub.c), and some time for it to start. */
 #define LOCK_WAIT_MS  5000
 #define LOCK_QUIET_MS 500 /* until the wait is told */

@@ -39,7 +39,7 @@ struct call {
 	bool landing;          /* done() is being told */
 	bool lazy;             /* may wait a little for others to be sent together */
 	bool later;            /* an error of it is for the next cfs_sync() */
-	bool stays;            /* is repeated until a line answers it, as changes are: nobody waits */
+	bool stays; /* is repeated until a line answers it, as changes are: nobody waits */
 
 	/* request */
 	struct buf req;     /* frame header, fields, and bulk that was copied */

@@ -11,9 +11,10 @@
  * same (its answer did not come) is among them.
  */
 struct cfs_undelivered {
-	const char *what;   /* the operation's name in the protocol */
-	struct cfs_ref ref; /* the file, or the folder that name is in; zeros where neither is said */
-	const char *name;   /* not terminated; NULL: none */
+	const char *what; /* the operation's name in the protocol */
+	struct cfs_ref
+	    ref;          /* the file, or the folder that name is in; zeros where neither is said */
+	const char *name; /* not terminated; NULL: none */
 	size_t name_len;
 	/* of WRITE */
 	const void *data; /* NULL: a hole */

@@ -116,7 +116,7 @@ struct store {
 	bool held;            /* a read transaction is open that no verb is in */
 	uint64_t held_commit; /* the last commit before it began */
 	uint64_t held_ns;     /* when that was, now_mono_ns() */
-	bool whole;           /* the running change is all of the transaction so far: undone with it */
+	bool whole; /* the running change is all of the transaction so far: undone with it */
 	uint64_t known_until; /* the commit that what is known of the stream and the path is of */
 	unsigned listening;   /* events_listen() */
 	uint64_t last_event;  /* given in this transaction, 0 none yet */

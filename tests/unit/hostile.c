@@ -20,8 +20,8 @@ struct line {
 };
 
 void
-hostile_reply(struct buf *out, const struct op_desc *op, uint64_t number, const void *rep, const void *bulk,
-      size_t len)
+hostile_reply(struct buf *out, const struct op_desc *op, uint64_t number, const void *rep,
+	      const void *bulk, size_t len)
 {
 	struct buf payload = BUF_INIT;
 

@@ -81,7 +81,8 @@ changes_the_tree(void **state)
 	assert_int_equal(cfs_lookup(c, home_of(c), "seven", &attr, &err), 0);
 	assert_int_equal(cfs_lookup(c, home_of(c), "dir-0007", &attr, &err), CFS_ENOENT);
 	assert_int_equal(cfs_unlink(c, home_of(c), "seven", true, CFS_VISIBLE, NULL, &err), 0);
-	assert_int_equal(cfs_unlink(c, home_of(c), "seven", true, CFS_VISIBLE, NULL, &err), CFS_ENOENT);
+	assert_int_equal(cfs_unlink(c, home_of(c), "seven", true, CFS_VISIBLE, NULL, &err),
+			 CFS_ENOENT);
 	cfs_close(c);
 }
 
@@ -161,7 +162,8 @@ hammer(void *arg)
 		if (h->rc == 0)
 			h->rc = cfs_lookup(h->c, home_of(h->c), name, &attr, &h->err);
 		if (h->rc == 0 && i % 3 == 0)
-			h->rc = cfs_unlink(h->c, home_of(h->c), name, true, CFS_LATER, NULL, &h->err);
+			h->rc =
+			    cfs_unlink(h->c, home_of(h->c), name, true, CFS_LATER, NULL, &h->err);
 	}
 	return NULL;
 }

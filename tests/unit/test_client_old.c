@@ -25,7 +25,8 @@ answer_read(struct hostile *h, const struct op_desc *op, uint64_t number, struct
 	struct buf list = BUF_INIT;
 
 	(void)h;
-	assert_int_equal(codec_decode(op->request, hostile_asked.payload, hostile_asked.len, &req, NULL), 0);
+	assert_int_equal(
+	    codec_decode(op->request, hostile_asked.payload, hostile_asked.len, &req, NULL), 0);
 	hole.length = (uint32_t)min_u64(req.length, OLD_SIZE - min_u64(req.offset, OLD_SIZE));
 	assert_int_equal(codec_list_append(&rep.pieces, &msg_read_piece, &hole, &list, 0), 0);
 	hostile_reply(out, op, number, &rep, NULL, 0);

@@ -53,8 +53,9 @@ write_offline() {
 	write_offline kill_server
 	as alice cfs-mount -u "$T/m"
 	wait_until 30 mount_has_ended
-	local folder=("$kept"/*) file
-	[ ${#folder[@]} -eq 1 ]
+	local folders=("$kept"/*) folder file
+	[ ${#folders[@]} -eq 1 ]
+	folder=${folders[0]}
 	[ "$(stat -c %a "$folder")" = 700 ]
 	for file in big lines; do
 		sha256sum <"$T/$file" | cut -c1-64

@@ -23,7 +23,7 @@
 #define RX_FRAMES   32    /* handled before the leader looks at its own answer again */
 
 /* Where kind, tag and id are in the encoding of a write_piece (ops.def), and its size. */
-#define PIECE_SIZE    33u
+#define PIECE_SIZE    41u
 #define PIECE_KIND_AT 4u
 #define PIECE_ID_AT   17u
 #define PIECE_BY_ID   3u

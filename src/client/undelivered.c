@@ -58,6 +58,7 @@ tell_write(struct telling *t, const struct m_write_req *m)
 	t->u.offset = m->offset;
 	for (size_t i = 0; list_next(&pieces, &p); i++) {
 		t->u.data = bytes_of(t, &p, i);
+		t->u.offset += p.skip;
 		t->u.len = p.length;
 		tell(t);
 		t->u.offset += p.length;

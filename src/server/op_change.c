@@ -25,6 +25,7 @@ convert_piece(const struct session *s, const struct m_write_piece *in, struct by
 	*out = (struct content_piece){
 	    .length = in->length,
 	    .blob_offset = in->blob_offset,
+	    .skip = in->skip,
 	};
 	if (in->length == 0)
 		return err_set(err, CFS_EINVAL, "empty piece");

@@ -327,16 +327,33 @@ keep_copy(struct store *s, const struct cred *cred, const struct inode *in, stru
 }
 
 int
+attic_may_keep(struct store *s, const struct inode *in, struct cfs_err *err)
+{
+	if (in->a.nlink == 0 || s->conf->attic_keep_ms == 0 || is_young(s, in) ||
+	    s->content_refused)
+		return 0;
+	return is_due(s, in, err);
+}
+
+int
+attic_keep_range(struct store *s, const struct cred *cred, const struct inode *in, uint64_t from,
+		 uint64_t to, struct cfs_err *err)
+{
+	int rc = from < to ? holds_bytes(s, in->a.ino, from, to, err) : 0;
+
+	if (rc != 1)
+		return rc;
+	rc = keep_copy(s, cred, in, err);
+	return rc == 0 ? 1 : rc;
+}
+
+int
 attic_keep_before(struct store *s, const struct cred *cred, const struct inode *in, uint64_t from,
 		  uint64_t to, struct cfs_err *err)
 {
-	int rc;
+	int rc = from < to ? attic_may_keep(s, in, err) : 0;
 
-	if (from >= to || in->a.nlink == 0 || s->conf->attic_keep_ms == 0 || is_young(s, in) ||
-	    s->content_refused)
-		return 0;
-	rc = is_due(s, in, err);
 	if (rc == 1)
-		rc = holds_bytes(s, in->a.ino, from, to, err);
-	return rc == 1 ? keep_copy(s, cred, in, err) : rc;
+		rc = attic_keep_range(s, cred, in, from, to, err);
+	return rc < 0 ? rc : 0;
 }

@@ -59,11 +59,12 @@ struct content_piece {
 	const void *data;  /* PIECE_INLINE */
 	struct id128 blob; /* PIECE_BLOB */
 	uint32_t blob_offset;
+	uint64_t skip; /* bytes between the piece before, or the offset, and this one */
 };
 
 /*
- * change. Replaces [offset, offset + sum of lengths) by the pieces; with append the offset is the size. Takes references on
- * blobs (CFS_EBLOBGONE if one is not live), drops those of what is replaced, raises the version, clears the stored sum.
+ * change. Replaces the bytes from offset on by the pieces, but for what they skip, which stays; with append the offset is the
+ * size. Takes references on blobs (CFS_EBLOBGONE if one is not live), drops those of what is replaced, raises the version, clears the stored sum.
  */
 int content_write(struct store *s, const struct cred *cred, struct inode_ref ref, bool append,
 		  uint64_t offset, int64_t mtime_ns, const struct content_piece *pieces,

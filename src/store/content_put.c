@@ -76,7 +76,10 @@ covered(const struct content_piece *pieces, size_t count, uint64_t size)
 {
 	uint64_t at = 0, sum = 0;
 
-	for (size_t i = 0; i < count && at < size; i++) {
+	for (size_t i = 0; i < count; i++) {
+		at += pieces[i].skip;
+		if (at >= size)
+			break;
 		if (pieces[i].kind != PIECE_HOLE)
 			sum += min_u64(pieces[i].length, size - at);
 		at += pieces[i].length;

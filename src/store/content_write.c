@@ -31,7 +31,8 @@ content_span(uint64_t offset, const struct content_piece *pieces, size_t count, 
 
 	*end_out = offset;
 	for (size_t i = 0; i < count; i++)
-		fits = fits && add_u64(*end_out, pieces[i].length, end_out);
+		fits = fits && add_u64(*end_out, pieces[i].skip, end_out) &&
+		       add_u64(*end_out, pieces[i].length, end_out);
 	return fits && *end_out <= (uint64_t)STORE_FILE_MAX ? 0 : err_code(err, CFS_EFBIG);
 }
 
@@ -63,14 +64,77 @@ content_changed(struct store *s, const struct cred *cred, struct inode *in, cons
 	return rc == 0 && !unnamed ? attic_resize(s, in, old, err) : rc;
 }
 
+/* Pieces that lie one behind the other, at [from, to). */
+struct run {
+	const struct content_piece *pieces;
+	size_t count, left; /* left: pieces from the first on to the end of all */
+	uint64_t start; /* where the run before ended: what the first one skips counts from there */
+	uint64_t from, to;
+};
+
+/* The next run; false when there is none. Begins with .pieces, .left and .to. */
+static bool
+run_next(struct run *r)
+{
+	r->pieces += r->count;
+	r->left -= r->count;
+	if (r->left == 0)
+		return false;
+	r->start = r->to;
+	r->from = r->to += r->pieces[0].skip;
+	r->count = 0;
+	do
+		r->to += r->pieces[r->count++].length;
+	while (r->count < r->left && r->pieces[r->count].skip == 0);
+	return true;
+}
+
+/* Keeps the content, if the pieces are to destroy some that must be kept. */
+static int
+keep_before(struct store *s, const struct cred *cred, const struct inode *in, struct run r,
+	    struct cfs_err *err)
+{
+	int rc = attic_may_keep(s, in, err);
+
+	while (rc == 1 && run_next(&r)) {
+		rc = attic_keep_range(s, cred, in, r.from, min_u64(r.to, in->a.size), err);
+		if (rc == 1)
+			return 0;
+		if (rc == 0)
+			rc = 1;
+	}
+	return rc < 0 ? rc : 0;
+}
+
+/* Puts each run where it belongs, in the place of what is there. */
+static int
+replace_runs(struct store *s, struct inode *in, struct run r, struct cfs_err *err)
+{
+	uint64_t freed, added, end, size = in->a.size;
+	int rc = 0;
+
+	while (rc == 0 && run_next(&r)) {
+		freed = added = 0;
+		if (r.from < size)
+			rc = extents_punch(s, in->a.ino, r.from, min_u64(r.to, size), &freed, err);
+		if (rc == 0)
+			rc = extents_place(s, in->a.owner, in->a.ino, r.start, r.pieces, r.count,
+					   &added, &end, err);
+		in->a.stored = in->a.stored - freed + added;
+		in->a.size = max_u64(in->a.size, r.to);
+	}
+	return rc;
+}
+
 int
 content_write(struct store *s, const struct cred *cred, struct inode_ref ref, bool append,
 	      uint64_t offset, int64_t mtime_ns, const struct content_piece *pieces, size_t count,
 	      uint64_t *offset_out, struct inode_attr *out, struct cfs_err *err)
 {
-	uint64_t end, freed = 0, added;
+	struct run all = {.pieces = pieces, .left = count};
 	struct inode in, old;
 	bool unnamed;
+	uint64_t end;
 	int rc = store_need_txn(s, err);
 
 	if (rc == 0)
@@ -82,18 +146,14 @@ content_write(struct store *s, const struct cred *cred, struct inode_ref ref, bo
 	old = in;
 	if (append)
 		offset = in.a.size;
+	all.to = offset;
 	rc = content_span(offset, pieces, count, &end, err);
 	if (rc == 0)
-		rc = attic_keep_before(s, cred, &in, offset, min_u64(end, in.a.size), err);
-	if (rc == 0 && offset < in.a.size)
-		rc = extents_punch(s, in.a.ino, offset, min_u64(end, in.a.size), &freed, err);
+		rc = keep_before(s, cred, &in, all, err);
 	if (rc == 0)
-		rc = extents_place(s, in.a.owner, in.a.ino, offset, pieces, count, &added, &end,
-				   err);
+		rc = replace_runs(s, &in, all, err);
 	if (rc != 0)
 		return rc;
-	in.a.stored = in.a.stored - freed + added;
-	in.a.size = max_u64(in.a.size, end);
 	rc = content_changed(s, cred, &in, &old, unnamed, mtime_ns, err);
 	*offset_out = offset;
 	*out = in.a;

@@ -31,6 +31,19 @@ extent_from_row(struct db_stmt *st, struct extent *out, struct cfs_err *err)
 		       (unsigned long long)out->ino);
 }
 
+/* Binds crc and data, one behind the other. */
+static void
+bind_bytes(struct db_stmt *st, int at, const struct extent *e)
+{
+	if (e->kind == EXTENT_BLOB) {
+		db_bind_u64(st, at, 0);
+		db_bind_null(st, at + 1);
+	} else {
+		db_bind_u64(st, at, crc32c(0, e->data.data, e->data.len));
+		db_bind_blob(st, at + 1, e->data.data, e->data.len);
+	}
+}
+
 int
 extent_insert(struct store *s, const struct extent *e, struct cfs_err *err)
 {
@@ -44,15 +57,27 @@ extent_insert(struct store *s, const struct extent *e, struct cfs_err *err)
 	db_bind_u64(st, 3, e->len);
 	db_bind_i64(st, 4, e->kind);
 	db_bind_u64(st, 6, e->blob_off);
-	if (e->kind == EXTENT_BLOB) {
+	if (e->kind == EXTENT_BLOB)
 		db_bind_blob(st, 5, e->blob.b, sizeof(e->blob.b));
-		db_bind_u64(st, 7, 0);
-		db_bind_null(st, 8);
-	} else {
+	else
 		db_bind_null(st, 5);
-		db_bind_u64(st, 7, crc32c(0, e->data.data, e->data.len));
-		db_bind_blob(st, 8, e->data.data, e->data.len);
-	}
+	bind_bytes(st, 7, e);
+	int rc = db_run(st, err);
+	return rc < 0 ? rc : 0;
+}
+
+/* The row gets another length, and with it other bytes. */
+static int
+update_extent(struct store *s, const struct extent *e, struct cfs_err *err)
+{
+	static const struct db_sql sql = {"UPDATE extent SET len = ?3, crc = ?4, data = ?5"
+					  " WHERE ino = ?1 AND off = ?2"};
+	struct db_stmt *st = db_use(s->db, &sql, err);
+
+	db_bind_u64(st, 1, e->ino);
+	db_bind_u64(st, 2, e->off);
+	db_bind_u64(st, 3, e->len);
+	bind_bytes(st, 4, e);
 	int rc = db_run(st, err);
 	return rc < 0 ? rc : 0;
 }
@@ -92,12 +117,15 @@ punch_one(struct store *s, const struct extent *e, uint64_t from, uint64_t to, u
 	uint64_t end = e->off + e->len;
 	bool left = e->off<from, right = end> to;
 	struct extent part;
-	int rc = delete_extent(s, e, err);
+	int rc;
 
 	*freed += min_u64(end, to) - max_u64(e->off, from);
-	if (rc == 0 && left) {
+	if (left) {
+		/* A row that stays where it is costs half of one that goes and comes. */
 		part = cut(e, e->off, from);
-		rc = extent_insert(s, &part, err);
+		rc = update_extent(s, &part, err);
+	} else {
+		rc = delete_extent(s, e, err);
 	}
 	if (rc == 0 && right) {
 		part = cut(e, to, end);
@@ -246,11 +274,9 @@ grow_left(struct store *s, const struct extent *e, struct cfs_err *err)
 	}
 	db_done(st);
 	if (rc == 1) {
-		rc = delete_extent(s, &left, err);
 		left.len += e->len;
 		left.data = (struct bytes_view){bytes.data, bytes.len};
-		if (rc == 0)
-			rc = extent_insert(s, &left, err);
+		rc = update_extent(s, &left, err);
 		if (rc == 0)
 			rc = 1;
 	}
@@ -310,7 +336,7 @@ extents_place(struct store *s, uint64_t owner, uint64_t ino, uint64_t offset,
 	*added_out = 0;
 	for (size_t i = 0; i < count && rc == 0; i++) {
 		const struct content_piece *p = &pieces[i];
-		struct extent e = {.ino = ino, .off = offset, .len = p->length};
+		struct extent e = {.ino = ino, .off = offset + p->skip, .len = p->length};
 
 		if (p->length == 0)
 			return err_set(err, CFS_EINVAL, "a piece of no bytes");
@@ -320,7 +346,7 @@ extents_place(struct store *s, uint64_t owner, uint64_t ino, uint64_t offset,
 			rc = place_blob(s, owner, &e, p, err);
 		if (p->kind != PIECE_HOLE)
 			*added_out += p->length;
-		offset += p->length;
+		offset = e.off + p->length;
 	}
 	*end_out = offset;
 	return rc;

@@ -344,6 +344,13 @@ int attic_note(struct store *s, const struct cred *cred, const struct inode *in,
  */
 int attic_keep_before(struct store *s, const struct cred *cred, const struct inode *in,
 		      uint64_t from, uint64_t to, struct cfs_err *err);
+/*
+ * Its two halves, for several ranges: whether that may be due at all (1, 0, or a code), and, if so, of each until one was kept:
+ * 1, 0 where nothing is, or a code.
+ */
+int attic_may_keep(struct store *s, const struct inode *in, struct cfs_err *err);
+int attic_keep_range(struct store *s, const struct cred *cred, const struct inode *in,
+		     uint64_t from, uint64_t to, struct cfs_err *err);
 /* change. A file was written to or cut: if it has no name any more, the entry that keeps it is as large as it is now. */
 int attic_resize(struct store *s, const struct inode *in, const struct inode *old,
 		 struct cfs_err *err);
@@ -398,7 +405,7 @@ int extents_drop_some(struct store *s, uint64_t ino, unsigned max, uint64_t *byt
 /* change. Removes all of them. */
 int extents_drop(struct store *s, uint64_t ino, struct cfs_err *err);
 /*
- * change. Puts pieces from offset on into a range that is free, takes references. owner: whose blobs may be named.
+ * change. Puts pieces from offset on where nothing is, takes references. owner: whose blobs may be named.
  * *added_out bytes are covered then, *end_out is behind the last piece.
  */
 int extents_place(struct store *s, uint64_t owner, uint64_t ino, uint64_t offset,

@@ -302,11 +302,14 @@ op_write(struct model *m, bool keep, int *want)
 	*want = 0;
 	if (node == m->node_count)
 		return 0;
+	for (unsigned i = 0; i < 3; i++)
+		pieces[i].skip = model_random(m, 2) * model_random(m, 10000);
 	int rc = st_write(m->t, model_ref(m, node), at, pieces + first, count, NULL);
 	if (rc != 0 || !keep)
 		return rc;
 	struct node *n = &m->nodes[node];
 	for (unsigned i = first; i < first + count; i++, at += len) {
+		at += (unsigned)pieces[i].skip;
 		if (i == 1)
 			memset(n->data + at, 0, len);
 		else

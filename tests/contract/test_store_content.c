@@ -244,6 +244,14 @@ a_put_replaces_whole(void **state)
 	a.size = 20;
 	assert_int_equal(put_with(t, &a, &f, &replaced), 0);
 	st_assert_content(t, st_ref(&f), "new content\0\0\0\0\0\0\0\0\0", 20);
+	/* Nothing is there that what is skipped could be. */
+	a.if_version = f.version;
+	a.ino = st_ino(t);
+	a.size = 10;
+	p.skip = 3;
+	assert_int_equal(put_with(t, &a, &f, &replaced), 0);
+	assert_int_equal(f.stored, 7);
+	st_assert_content(t, st_ref(&f), "\0\0\0new con", 10);
 	a.name = st_str("g");
 	a.ino = st_ino(t);
 	assert_int_equal(put_with(t, &a, &f, &replaced), CFS_ECONFLICT);

@@ -127,6 +127,53 @@ test_replay(void **state)
 	peer_disconnect(&again);
 }
 
+/* One WRITE of many places is one change: all of it or, for a tag that is not known, nothing; sent again it is not done again. */
+static void
+test_write_with_gaps(void **state)
+{
+	static const char before[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+	struct m_write_piece pieces[] = {
+	    {.length = 2, .kind = 1, .skip = 5},
+	    {.length = 3, .kind = 1, .skip = 1},
+	    {.length = 1, .kind = 1},
+	    {.length = 4, .kind = 2, .tag = 7, .skip = 10},
+	};
+	struct m_blob_put_req blob = {.tag = 7};
+	struct m_blob_put_rep blob_rep;
+	struct id128 stream = id128_random();
+	struct m_write_req req = {.offset = 1};
+	struct buf list = BUF_INIT, have = BUF_INIT;
+	struct m_write_rep rep;
+	struct m_attr attr;
+	struct peer p;
+
+	peer_start(*state, &p, 'a');
+	peer_attach(&p, &stream, true);
+	assert_int_equal(peer_put(&p, p.home, "f", before, sizeof(before) - 1, &attr), 0);
+	req.ino = attr.ino;
+	req.gen = attr.gen;
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(
+		    codec_list_append(&req.pieces, &msg_write_piece, &pieces[i], &list, 0), 0);
+	req.seq = ++p.seq;
+	assert_int_equal(peer_call_bulk(&p, OP_WRITE, 0, &req, "ABCDEF", 6, &rep), CFS_EBLOBGONE);
+	assert_int_equal(peer_read(&p, &attr, 0, &have), 0);
+	assert_memory_equal(have.data, before, sizeof(before) - 1);
+	assert_int_equal(peer_call_bulk(&p, OP_BLOB_PUT, 0, &blob, "blob", 4, &blob_rep), 0);
+	req.seq = ++p.seq;
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(peer_call_bulk(&p, OP_WRITE, 0, &req, "ABCDEF", 6, &rep), 0);
+		assert_int_equal(rep.offset, 1);
+		assert_int_equal(rep.attr.version, attr.version + 1);
+	}
+	assert_int_equal(peer_read(&p, &rep.attr, 0, &have), 0);
+	assert_int_equal(have.len, sizeof(before) - 1);
+	assert_memory_equal(have.data, "012345AB8CDEFdefghijklmblobrstuvwxyz", have.len);
+	buf_fini(&list);
+	buf_fini(&have);
+	peer_disconnect(&p);
+}
+
 /* The older of two connections on one stream can change nothing any more. */
 static void
 test_superseded(void **state)
@@ -274,10 +321,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_pipelined),        TEST(test_rename_chain_in_order),
-	    TEST(test_replay),           TEST(test_superseded),
-	    TEST(test_streams),          TEST(test_sync),
-	    TEST(test_malformed_change), TEST(test_other_users_tree),
+	    TEST(test_pipelined),
+	    TEST(test_rename_chain_in_order),
+	    TEST(test_replay),
+	    TEST(test_write_with_gaps),
+	    TEST(test_superseded),
+	    TEST(test_streams),
+	    TEST(test_sync),
+	    TEST(test_malformed_change),
+	    TEST(test_other_users_tree),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

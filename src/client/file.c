@@ -136,8 +136,8 @@ cfs_file_truncate(struct cfs_file *f, uint64_t size, struct cfs_err *err)
 	(void)err;
 	pthread_mutex_lock(&f->write_lock);
 	/* What is appended comes behind the cut, wherever that was. */
-	if (f->gather_len > 0 && !f->appending && f->gather_offset + f->gather_len > size)
-		f->gather_len = f->gather_offset < size ? (size_t)(size - f->gather_offset) : 0;
+	if (!f->appending)
+		file_gather_cut(f, size);
 	pthread_mutex_lock(&c->lock);
 	if (f->gather_len == 0)
 		file_gather_free(f);

@@ -31,10 +31,24 @@
 /* Of that, gathered: for more, the file that was written longest ago sends what it has. */
 #define FILE_GATHER_MAX (8u * 1024 * 1024)
 
+/*
+ * Small writes here and there go together as pieces of one WRITE: so many of them, of so many bytes. More pieces would not make
+ * that much cheaper, and fewer would not keep the server waiting for less.
+ */
+#define FILE_PIECES_MAX  64u
+#define FILE_SCATTER_MAX (256u * 1024)
+
 struct bufs;
 struct outblob;
 struct segment;
 struct file_map;
+
+/* Bytes that were written and not sent. */
+struct gather_piece {
+	uint64_t offset; /* in the file; 0 for what is appended */
+	uint32_t at;     /* in the buffer */
+	uint32_t len;
+};
 
 struct cfs_file {
 	struct cfs *c;
@@ -45,11 +59,13 @@ struct cfs_file {
 	struct cfs_file *next, **prev; /* c->files */
 
 	pthread_mutex_t write_lock;
-	unsigned char *gather; /* contiguous bytes that were not sent; NULL when there are none */
+	unsigned char *gather; /* bytes that were not sent; NULL when there are none */
 	bool filled; /* the gathered bytes before were a whole blob: the program goes on writing */
 	bool appending; /* the gathered bytes go to the end of the file, which the server knows */
 	size_t gather_len, gather_cap;
-	uint64_t gather_offset;
+	/* Where the bytes belong: by offset, none over another (file_gather.c). One alone begins where the buffer does. */
+	struct gather_piece pieces[FILE_PIECES_MAX];
+	size_t piece_count;
 
 	/* c->lock */
 	uint64_t size; /* as this client sees it */
@@ -105,6 +121,21 @@ void file_make_memory(struct cfs *c, size_t more);
 void file_memory_rest(struct cfs *c);
 /* Locked. Ends a use that was counted in refs. */
 void file_unref(struct cfs_file *f);
+
+/*
+ * Takes as much of what is written as goes with what is gathered: the bytes taken, 0 when that is to be sent first, or a code. With
+ * write_lock, not locked.
+ */
+ssize_t file_gather_write(struct cfs_file *f, const void *p, size_t size, uint64_t offset,
+			  struct cfs_err *err);
+/* Whether it should be sent at once: it reaches as far as a blob does. With write_lock. */
+bool file_gather_is_full(const struct cfs_file *f);
+/* Forgets what lies at `size` or behind it; gather_len is 0 if nothing is left. With write_lock. */
+void file_gather_cut(struct cfs_file *f, uint64_t size);
+/* Where the last gathered piece ends. With write_lock. */
+uint64_t file_gather_end(const struct cfs_file *f);
+/* The gathered piece that has all these bytes, or NULL. With write_lock. */
+const struct gather_piece *file_gather_find(const struct cfs_file *f, uint64_t offset, size_t size);
 
 /* Sends what was gathered, without waiting for the answer. With write_lock, not locked. */
 int file_send_gathered(struct cfs_file *f, bool durable, struct cfs_err *err);

@@ -326,6 +326,7 @@ file_gather_free(struct cfs_file *f)
 	else
 		free(f->gather);
 	gather_forget(f);
+	f->piece_count = 0;
 	if (cap > 0)
 		file_room_changed(c);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * Writes of an open file: gathered while they continue each other, up to a whole blob, and sent without waiting. The
+ * Writes of an open file: gathered (file_gather.c), up to a whole blob or some pieces here and there, and sent without waiting. The
  * stream keeps them in order; what fails is told by the next call on the file.
  */
 
@@ -15,8 +15,10 @@
 #include "client/undelivered.h"
 #include "proto/codec.h"
 
-/* Flag of WRITE. */
+/* Flag of WRITE, and kinds of its pieces. */
 #define WRITE_APPEND 1u
+#define PIECE_INLINE 1u
+#define PIECE_BY_TAG 2u
 
 /* ---- answers; locked, in whatever thread leads */
 
@@ -100,30 +102,33 @@ send_blob(struct cfs_file *f, struct outblob **blob_out, struct cfs_err *err)
 
 /* Bytes of which no change has come to be. */
 static void
-give_up(struct cfs_file *f, const struct call *k, const struct outblob *blob, size_t len)
+give_up(struct cfs_file *f, const struct call *k, const struct outblob *blob)
 {
-	const struct cfs_undelivered u = {
-	    .what = "WRITE",
-	    .ref = f->ref,
-	    .data = blob != NULL ? blob->data : f->gather,
-	    .offset = f->appending ? 0 : f->gather_offset,
-	    .len = len,
-	    .append = f->appending,
-	};
+	const unsigned char *bytes = blob != NULL ? blob->data : f->gather;
 
-	if (k != NULL)
+	if (k != NULL) {
 		undelivered_tell(k);
-	else
+		return;
+	}
+	for (size_t i = 0; i < f->piece_count; i++) {
+		const struct gather_piece *p = &f->pieces[i];
+		const struct cfs_undelivered u = {
+		    .what = "WRITE",
+		    .ref = f->ref,
+		    .data = bytes + p->at,
+		    .offset = p->offset,
+		    .len = p->len,
+		    .append = f->appending,
+		};
+
 		undelivered_write(f->c, &u);
+	}
 }
 
 static int
-start_write(struct cfs_file *f, struct call *k, size_t len, struct cfs_err *err)
+start_write(struct cfs_file *f, struct call *k, uint64_t from, uint64_t end, struct cfs_err *err)
 {
 	struct cfs *c = f->c;
-	/* Where appended bytes went is known when they are answered. */
-	uint64_t from = f->appending ? 0 : f->gather_offset;
-	uint64_t end = f->appending ? UINT64_MAX : from + len;
 	int rc;
 
 	k->owner = f;
@@ -143,50 +148,95 @@ start_write(struct cfs_file *f, struct call *k, size_t len, struct cfs_err *err)
 	return rc;
 }
 
+/* Lists the gathered pieces, those that lie side by side as one. */
+static int
+list_pieces(const struct cfs_file *f, struct m_write_req *req, struct buf *out)
+{
+	uint64_t at = req->offset;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < f->piece_count;) {
+		const struct gather_piece *p = &f->pieces[i];
+		struct m_write_piece piece = {.kind = PIECE_INLINE, .skip = p->offset - at};
+
+		at = p->offset;
+		do {
+			piece.length += p->len;
+			at += p->len;
+			p++;
+			i++;
+		} while (i < f->piece_count && p->offset == at &&
+			 piece.length + p->len <= f->c->who.max_inline);
+		rc = codec_list_append(&req->pieces, &msg_write_piece, &piece, out, 0);
+	}
+	return rc;
+}
+
+static int
+copy_pieces(const struct cfs_file *f, struct call *k)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < f->piece_count; i++)
+		rc = call_copy_bulk(k, f->gather + f->pieces[i].at, f->pieces[i].len);
+	return rc;
+}
+
+/* The call of a WRITE of all that is gathered; what is too large for a request goes ahead of it as a blob. */
+static int
+make_write(struct cfs_file *f, struct call **out, struct outblob **blob_out, struct cfs_err *err)
+{
+	struct m_write_req req = {
+	    .ino = f->ref.ino,
+	    .gen = f->ref.gen,
+	    .offset = f->pieces[0].offset,
+	    .flags = f->appending ? WRITE_APPEND : 0,
+	};
+	struct m_write_piece whole = {.kind = PIECE_BY_TAG, .length = f->pieces[0].len};
+	bool inside = whole.length <= f->c->who.max_inline;
+	struct buf pieces = BUF_INIT;
+	int rc = inside ? list_pieces(f, &req, &pieces) : send_blob(f, blob_out, err);
+
+	if (rc == 0 && !inside) {
+		whole.tag = (*blob_out)->tag;
+		rc = codec_list_append(&req.pieces, &msg_write_piece, &whole, &pieces, 0);
+	}
+	if (rc == 0)
+		rc = call_new(f->c, OP_WRITE, &req, out, err);
+	if (rc == 0)
+		rc = inside ? copy_pieces(f, *out) : call_name_blobs(*out, blob_out, 1);
+	buf_fini(&pieces);
+	return rc;
+}
+
 int
 file_send_gathered(struct cfs_file *f, bool durable, struct cfs_err *err)
 {
 	struct cfs *c = f->c;
-	size_t len = f->gather_len;
-	struct m_write_piece piece = {.length = (uint32_t)len, .kind = 1};
-	struct m_write_req req = {
-	    .ino = f->ref.ino,
-	    .gen = f->ref.gen,
-	    .offset = f->appending ? 0 : f->gather_offset,
-	    .flags = f->appending ? WRITE_APPEND : 0,
-	};
-	struct buf pieces = BUF_INIT;
 	struct outblob *blob = NULL;
 	struct call *k = NULL;
+	uint64_t from, end;
 	int rc = 0;
 
-	if (len == 0)
+	if (f->gather_len == 0)
 		return 0;
+	/* Where appended bytes went is known when they are answered. */
+	from = f->pieces[0].offset;
+	end = f->appending ? UINT64_MAX : file_gather_end(f);
 	rc = file_check_lost(f, err);
-	if (rc == 0 && len > c->who.max_inline) {
-		rc = send_blob(f, &blob, err);
-		piece.kind = 2;
-		piece.tag = blob != NULL ? blob->tag : 0;
-	}
 	if (rc == 0)
-		rc = codec_list_append(&req.pieces, &msg_write_piece, &piece, &pieces, 0);
-	if (rc == 0)
-		rc = call_new(c, OP_WRITE, &req, &k, err);
-	if (rc == 0 && blob != NULL)
-		rc = call_name_blobs(k, &blob, 1);
-	else if (rc == 0)
-		rc = call_copy_bulk(k, f->gather, len);
+		rc = make_write(f, &k, &blob, err);
 	if (rc == 0 && durable)
 		call_durable(k);
 	if (rc == 0)
-		rc = start_write(f, k, len, err);
+		rc = start_write(f, k, from, end, err);
 	if (rc < 0) {
 		if (err != NULL && err->code == 0)
 			err_code(err, rc);
 	}
 	pthread_mutex_lock(&c->lock);
 	if (rc < 0) {
-		give_up(f, k, blob, len);
+		give_up(f, k, blob);
 		call_free_locked(k);
 	}
 	outblob_unref(blob);
@@ -194,45 +244,7 @@ file_send_gathered(struct cfs_file *f, bool durable, struct cfs_err *err)
 	file_gather_free(f);
 	f->gathered = false;
 	pthread_mutex_unlock(&c->lock);
-	buf_fini(&pieces);
 	return rc;
-}
-
-/* ---- gathering */
-
-/* Where the blob that offset is in ends: at multiples of its size, so that reading in such steps meets whole ones. */
-static uint64_t
-blob_end(const struct cfs *c, uint64_t offset)
-{
-	return (offset / c->who.max_blob + 1) * c->who.max_blob;
-}
-
-/* Takes what continues the gathered bytes, as far as there is room; 0 if nothing does, or there is none. */
-static ssize_t
-gather_some(struct cfs_file *f, const unsigned char *p, size_t size, uint64_t offset,
-	    struct cfs_err *err)
-{
-	size_t at, n;
-	int rc;
-
-	if (f->gather_len == 0) {
-		f->gather_offset = offset;
-		f->appending = false;
-	}
-	if (f->appending || offset < f->gather_offset ||
-	    offset > f->gather_offset + f->gather_len || offset >= blob_end(f->c, f->gather_offset))
-		return 0;
-	n = (size_t)min_u64(size, blob_end(f->c, f->gather_offset) - offset);
-	at = (size_t)(offset - f->gather_offset);
-	rc = file_gather_grow(f, at + n, err);
-	/* What it has is sent first. */
-	if (rc == CFS_EBUSY)
-		n = at < f->gather_cap ? min_size(n, f->gather_cap - at) : 0;
-	else if (rc < 0)
-		return rc;
-	memcpy(f->gather + at, p, n);
-	f->gather_len = max_size(f->gather_len, at + n);
-	return (ssize_t)n;
 }
 
 static int
@@ -254,12 +266,11 @@ write_all(struct cfs_file *f, const unsigned char *p, size_t size, uint64_t offs
 	  struct cfs_err *err)
 {
 	while (size > 0) {
-		ssize_t n = gather_some(f, p, size, offset, err);
-		bool full = f->gather_offset + f->gather_len >= blob_end(f->c, f->gather_offset);
+		ssize_t n = file_gather_write(f, p, size, offset, err);
 
 		if (n < 0)
 			return (int)n;
-		if (n == 0 || full) {
+		if (n == 0 || file_gather_is_full(f)) {
 			int rc = file_send_gathered(f, false, err);
 
 			if (rc < 0)
@@ -330,6 +341,8 @@ append_all(struct cfs_file *f, const unsigned char *p, size_t size, struct cfs_e
 		f->appending = true;
 		memcpy(f->gather + f->gather_len, p, n);
 		f->gather_len += n;
+		f->pieces[0] = (struct gather_piece){.len = (uint32_t)f->gather_len};
+		f->piece_count = 1;
 		p += n;
 		size -= n;
 		if (f->gather_len == max)
@@ -395,13 +408,12 @@ file_settle(struct cfs_file *f, bool *durable, struct cfs_err *err)
 bool
 file_read_gathered(struct cfs_file *f, void *buf, size_t size, uint64_t offset)
 {
-	bool inside;
+	const struct gather_piece *p;
 
 	pthread_mutex_lock(&f->write_lock);
-	inside = f->gather_len > 0 && !f->appending && offset >= f->gather_offset &&
-		 offset + size <= f->gather_offset + f->gather_len;
-	if (inside)
-		memcpy(buf, f->gather + (offset - f->gather_offset), size);
+	p = file_gather_find(f, offset, size);
+	if (p != NULL)
+		memcpy(buf, f->gather + p->at + (size_t)(offset - p->offset), size);
 	file_let_go(f);
-	return inside;
+	return p != NULL;
 }

@@ -70,7 +70,6 @@ setup() {
 	mkfifo pipe
 	# shellcheck disable=SC2016
 	as alice sh -c 'echo $$ >pid; exec cfs put pipe f' 2>said 3>&- &
-	# shellcheck disable=SC2016
 	wait_until 15 eval 'grep -q wait_for_partner "/proc/$(cat pid)/wchan"'
 	kill -INT "$(cat pid)"
 	status=0 && wait $! || status=$?

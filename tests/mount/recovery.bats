@@ -53,9 +53,8 @@ write_offline() {
 	write_offline kill_server
 	as alice cfs-mount -u "$T/m"
 	wait_until 30 mount_has_ended
-	local folders=("$kept"/*) folder file
-	[ ${#folders[@]} -eq 1 ]
-	folder=${folders[0]}
+	local folder=("$kept"/*) file
+	[ ${#folder[@]} -eq 1 ]
 	[ "$(stat -c %a "$folder")" = 700 ]
 	for file in big lines; do
 		sha256sum <"$T/$file" | cut -c1-64

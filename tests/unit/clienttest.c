@@ -285,3 +285,42 @@ expect_content(struct cfs *c, const char *path, size_t size, unsigned seed)
 	free(want);
 	free(have);
 }
+
+/* ---- open files */
+
+struct cfs_file *
+open_file(struct cfs *c, const char *path, bool writable)
+{
+	struct cfs_err err = CFS_ERR_INIT;
+	struct cfs_attr attr;
+	struct cfs_file *f;
+
+	if (cfs_stat(c, path, false, &attr, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(cfs_file_open(c, &attr, writable, &f, &err), 0);
+	return f;
+}
+
+void
+write_at(struct cfs_file *f, const void *p, size_t n, uint64_t offset)
+{
+	struct cfs_err err = CFS_ERR_INIT;
+
+	if (cfs_file_pwrite(f, p, n, offset, &err) != (ssize_t)n)
+		fail_msg("write %zu at %llu: %s", n, (unsigned long long)offset, err.text);
+}
+
+void
+expect_at(struct cfs_file *f, const void *want, size_t n, uint64_t offset)
+{
+	struct cfs_err err = CFS_ERR_INIT;
+	unsigned char *have = malloc(n + 1);
+	ssize_t got;
+
+	assert_non_null(have);
+	got = cfs_file_pread(f, have, n, offset, &err);
+	if (got != (ssize_t)n)
+		fail_msg("read %zu at %llu: %zd %s", n, (unsigned long long)offset, got, err.text);
+	assert_memory_equal(have, want, n);
+	free(have);
+}

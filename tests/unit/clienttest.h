@@ -42,4 +42,9 @@ int put_bytes(struct cfs *c, const char *name, size_t size, unsigned seed);
 /* Gets it into a file and compares. */
 void expect_content(struct cfs *c, const char *path, size_t size, unsigned seed);
 
+/* Opens a file; writes to one that is open; reads, and compares. */
+struct cfs_file *open_file(struct cfs *c, const char *path, bool writable);
+void write_at(struct cfs_file *f, const void *p, size_t n, uint64_t offset);
+void expect_at(struct cfs_file *f, const void *want, size_t n, uint64_t offset);
+
 #endif

@@ -73,17 +73,6 @@ teardown(void **state)
 	return clienttest_teardown(&t);
 }
 
-static struct cfs_file *
-open_file(struct cfs *c, const char *name, bool writable)
-{
-	struct cfs_attr a;
-	struct cfs_file *file;
-
-	assert_int_equal(cfs_stat(c, name, false, &a, NULL), 0);
-	assert_int_equal(cfs_file_open(c, &a, writable, &file, NULL), 0);
-	return file;
-}
-
 /* Reads a range and compares it; how many requests that took. */
 static uint64_t
 expect_range(struct fixture *f, struct cfs_file *file, size_t at, size_t len, size_t size)

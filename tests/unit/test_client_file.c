@@ -28,43 +28,6 @@ create_file(struct cfs *c, const char *name, struct cfs_attr *attr)
 	return f;
 }
 
-static struct cfs_file *
-open_file(struct cfs *c, const char *path)
-{
-	struct cfs_err err = CFS_ERR_INIT;
-	struct cfs_attr attr;
-	struct cfs_file *f;
-
-	if (cfs_stat(c, path, false, &attr, &err) < 0)
-		fail_msg("%s", err.text);
-	assert_int_equal(cfs_file_open(c, &attr, false, &f, &err), 0);
-	return f;
-}
-
-static void
-write_at(struct cfs_file *f, const void *p, size_t n, uint64_t offset)
-{
-	struct cfs_err err = CFS_ERR_INIT;
-
-	if (cfs_file_pwrite(f, p, n, offset, &err) != (ssize_t)n)
-		fail_msg("write %zu at %llu: %s", n, (unsigned long long)offset, err.text);
-}
-
-static void
-expect_at(struct cfs_file *f, const void *want, size_t n, uint64_t offset)
-{
-	struct cfs_err err = CFS_ERR_INIT;
-	unsigned char *have = malloc(n + 1);
-	ssize_t got;
-
-	assert_non_null(have);
-	got = cfs_file_pread(f, have, n, offset, &err);
-	if (got != (ssize_t)n)
-		fail_msg("read %zu at %llu: %zd %s", n, (unsigned long long)offset, got, err.text);
-	assert_memory_equal(have, want, n);
-	free(have);
-}
-
 static void
 sequential(void **state)
 {
@@ -84,7 +47,7 @@ sequential(void **state)
 	assert_int_equal(attr.size, 19 * MIB + 7);
 	assert_int_equal(cfs_file_fsync(f, &err), 0);
 	assert_int_equal(cfs_file_close(f, &err), 0);
-	f = open_file(c, "f");
+	f = open_file(c, "f", false);
 	for (size_t at = 0; at < 19 * MIB + 7; at += 131072) {
 		size_t n = 19 * MIB + 7 - at < 131072 ? 19 * MIB + 7 - at : 131072;
 
@@ -109,7 +72,7 @@ many_pieces(void **state)
 	for (size_t at = 4 * MIB; at > 0; at -= KIB)
 		write_at(f, p + at - KIB, KIB, at - KIB);
 	assert_int_equal(cfs_file_close(f, &err), 0);
-	f = open_file(c, "f");
+	f = open_file(c, "f", false);
 	for (size_t at = 0; at < 4 * MIB; at += 131072)
 		expect_at(f, p + at, 131072, at);
 	expect_at(f, p, 4 * MIB, 0);
@@ -168,7 +131,7 @@ any_order(void **state)
 		assert_int_equal(cfs_file_size(f), size);
 	}
 	assert_int_equal(cfs_file_close(f, &err), 0);
-	f = open_file(c, "f");
+	f = open_file(c, "f", false);
 	assert_int_equal(cfs_file_size(f), size);
 	expect_at(f, shadow, size, 0);
 	assert_int_equal(cfs_file_close(f, &err), 0);
@@ -257,7 +220,7 @@ many_readers(void **state)
 	pthread_t threads[4];
 
 	assert_int_equal(put_bytes(c, "f", 9 * MIB, 3), 0);
-	struct cfs_file *f = open_file(c, "f");
+	struct cfs_file *f = open_file(c, "f", false);
 	for (unsigned i = 0; i < 4; i++) {
 		r[i] = (struct reader){.f = f, .want = p, .size = 9 * MIB, .seed = i};
 		assert_int_equal(pthread_create(&threads[i], NULL, read_about, &r[i]), 0);
@@ -295,7 +258,7 @@ survives_cuts(void **state)
 		cfs_close(c);
 		atomic_store(&t->cut_received, 5 * MIB * (i % 3 + 1) - 1000 * i);
 		c = client_start(t, 'a', NULL);
-		f = open_file(c, name);
+		f = open_file(c, name, false);
 		for (size_t at = 0; at < 16 * MIB; at += 65536)
 			expect_at(f, p + at, 65536, at);
 		assert_int_equal(cfs_file_close(f, &err), 0);

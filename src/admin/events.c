@@ -76,7 +76,8 @@ on_overflow(const struct events *w, const struct frame *f, struct cfs_err *err)
 	char text[NOTE_MAX];
 	int rc = frame_decode(f, &m, NULL, err);
 
-	if (rc)
+	/* A number that is none any more was told of when SUBSCRIBE was answered. */
+	if (rc || m.gone < m.since)
 		return rc;
 	if (w->a->json) {
 		event_stream_print_gone(stdout, m.since, m.gone);
@@ -87,24 +88,36 @@ on_overflow(const struct events *w, const struct frame *f, struct cfs_err *err)
 	return 0;
 }
 
+static void
+say_renumbered(const struct events *w, uint64_t since, uint64_t newest)
+{
+	char text[NOTE_MAX];
+
+	if (w->a->json) {
+		event_stream_print_renumbered(stdout, since, newest);
+		(void)fflush(stdout);
+		return;
+	}
+	event_stream_renumbered_text(text, sizeof(text), since, newest);
+	(void)fprintf(stderr, "cfsadm: %s\n", text);
+}
+
 /* One connection's worth. 0: that was all; CFS_ENET: the daemon is gone. */
 static int
 follow(struct events *w, struct cfs_err *err)
 {
 	struct m_subscribe_req req = {.since = w->cursor, .filter = 4};
 	struct m_subscribe_rep rep;
-	char text[NOTE_MAX];
 	struct frame f;
 	int rc = admin_call(w->link, OP_SUBSCRIBE, &req, &rep, err);
 
 	if (rc)
 		return rc;
+	if (req.since != UINT64_MAX && rep.since < req.since)
+		say_renumbered(w, req.since, rep.since);
 	w->cursor = rep.since;
-	if (w->newest == 0) {
+	if (w->newest == 0)
 		w->newest = rep.newest;
-		if (event_stream_ahead_text(&w->stream, text, sizeof(text), w->newest))
-			(void)fprintf(stderr, "cfsadm: %s\n", text);
-	}
 	while (rc == 0 && !enough(w)) {
 		rc = admin_receive(w->link, &f, err);
 		if (rc == 0 && !f.is_reply && f.op == OP_NOTICE)

@@ -99,6 +99,21 @@ on_overflow(void *arg, uint64_t since, uint64_t gone)
 	return 0;
 }
 
+static int
+on_renumbered(void *arg, uint64_t since, uint64_t newest)
+{
+	struct watch *w = arg;
+	char text[NOTE_MAX];
+
+	if (w->cli->opt.json && w->hooks == NULL) {
+		event_stream_print_renumbered(w->cli->out, since, newest);
+		return 0;
+	}
+	event_stream_renumbered_text(text, sizeof text, since, newest);
+	cli_note(w->cli, "cfs watch: %s", text);
+	return 0;
+}
+
 /* Paths of one server, without the slash of the root: NULL-terminated. */
 struct paths {
 	struct remote *remotes;
@@ -166,16 +181,6 @@ say_what_is_absent(struct cli *cli, struct cfs *c, const struct paths *p, struct
 	return 0;
 }
 
-static void
-say_what_is_ahead(const struct watch *w)
-{
-	char text[NOTE_MAX];
-
-	if (event_stream_ahead_text(&w->o.stream, text, sizeof text, w->newest)) {
-		cli_note(w->cli, "cfs watch: %s", text);
-	}
-}
-
 static int
 run(struct watch *w, struct cfs *c, const struct paths *paths, struct cfs_err *err)
 {
@@ -188,6 +193,7 @@ run(struct watch *w, struct cfs *c, const struct paths *paths, struct cfs_err *e
 	    .event = on_event,
 	    .caught_up = on_caught_up,
 	    .overflow = on_overflow,
+	    .renumbered = on_renumbered,
 	    .arg = w,
 	};
 	int rc = cfs_subscribe(c, &how, &sub, &w->newest, err);
@@ -195,7 +201,6 @@ run(struct watch *w, struct cfs *c, const struct paths *paths, struct cfs_err *e
 	if (rc != 0) {
 		return rc;
 	}
-	say_what_is_ahead(w);
 	rc = cfs_subscription_wait(sub, err);
 	cfs_unsubscribe(sub);
 	if (w->hooks != NULL) {

@@ -64,6 +64,11 @@ struct cfs_subscribe {
 	int (*caught_up)(void *arg, uint64_t upto, uint64_t newest);
 	/* Events between the two numbers were kept no more when it got there. May be NULL; as event(). */
 	int (*overflow)(void *arg, uint64_t since, uint64_t gone);
+	/*
+	 * The store was restored from a backup, or lost in a power cut what was not durable yet: what happened since that number
+	 * happened to another state of it, or is not told. It goes on behind newest. May be NULL; as event().
+	 */
+	int (*renumbered)(void *arg, uint64_t since, uint64_t newest);
 	/* It ended, after the last of the others; code 0: by cfs_unsubscribe() or cfs_close(). May be NULL. */
 	void (*ended)(void *arg, int code, const char *text);
 	void *arg;

@@ -302,7 +302,7 @@ link_sign_in(struct link *l, const struct sign_in *s, uint64_t deadline, struct 
 	copy_str(who->server, sizeof(who->server), rep.server);
 	who->root = rep.root;
 	who->home = rep.home;
-	who->gen = rep.gen;
+	who->gen = l->gen = rep.gen;
 	who->is_private = rep.is_private != 0;
 	who->max_inline = (uint32_t)min_u64(rep.max_inline, CFS_INLINE_MAX);
 	who->max_blob = (uint32_t)min_u64(rep.max_blob, CFS_BLOB_MAX);

@@ -23,6 +23,7 @@ struct link {
 	struct stream *stream;
 	struct frame_reader *reader;
 	uint64_t last_number; /* of requests made before it was handed over */
+	uint32_t gen;         /* the store's incarnation, from sign-in on */
 };
 
 /*

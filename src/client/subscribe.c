@@ -40,6 +40,7 @@ struct cfs_subscription {
 	uint32_t path_count;
 	uint64_t cursor; /* told of up to here */
 	uint64_t line;   /* that it is subscribed on */
+	uint32_t gen;    /* the store's incarnation whose number the cursor is; 0 at first */
 	uint64_t newest; /* when it last subscribed */
 	struct push *first, **last;
 	pthread_t thread;
@@ -105,12 +106,14 @@ has_news(void *arg)
 	return sub->stop || sub->c->closing || sub->first != NULL || must_subscribe(sub);
 }
 
-/* Not locked. */
+/* Not locked; gen: of the line that there is. The numbers of another incarnation mean nothing here, however large they are. */
 static int
-ask(struct cfs_subscription *sub, struct cfs_err *err)
+ask(struct cfs_subscription *sub, uint32_t gen, struct cfs_err *err)
 {
+	const bool other = sub->gen != 0 && sub->gen != gen;
+	const uint64_t before = sub->cursor;
 	struct m_subscribe_req req = {
-	    .since = sub->cursor,
+	    .since = other ? CFS_SINCE_NOW : before,
 	    .filter = sub->how.filter,
 	    .kinds = sub->how.kinds,
 	    .paths = {.p = sub->paths.data,
@@ -126,7 +129,10 @@ ask(struct cfs_subscription *sub, struct cfs_err *err)
 	/* "From now on" is a number from here on. */
 	sub->cursor = rep.since;
 	sub->newest = rep.newest;
-	return 0;
+	sub->gen = gen;
+	return other && sub->how.renumbered != NULL
+		   ? sub->how.renumbered(sub->how.arg, before, rep.newest)
+		   : 0;
 }
 
 static bool
@@ -136,18 +142,30 @@ worth_a_retry(const struct cfs *c, int code)
 				       code == CFS_EBUSY || code == CFS_ECANCELED);
 }
 
-/* Locked; unlocks meanwhile. Subscribes on the line that there is, or on the next one. */
+/* Not locked. Whatever is asked makes the line anew: only then it is known whose numbers are asked for. */
+static int
+make_line(struct cfs *c, struct cfs_err *err)
+{
+	const struct m_empty req = {0};
+	struct m_ping_rep rep;
+
+	return call_simple(c, OP_PING, &req, &rep, err);
+}
+
+/* Locked; unlocks meanwhile. Subscribes on the line that there is, or makes the next one. */
 static int
 subscribe_again(struct cfs_subscription *sub, struct cfs_err *err)
 {
 	struct cfs *c = sub->c;
+	const bool has_line = c->link.stream != NULL;
+	const uint32_t gen = c->link.gen;
 	int rc;
 
 	if (conn_stays_down(c))
 		return err_set(err, c->lost.code, "%s", c->lost.text);
-	sub->line = c->lines;
+	sub->line = has_line ? c->lines : NO_LINE;
 	pthread_mutex_unlock(&c->lock);
-	rc = ask(sub, err);
+	rc = has_line ? ask(sub, gen, err) : make_line(c, err);
 	pthread_mutex_lock(&c->lock);
 	if (rc == 0)
 		return 0;
@@ -216,14 +234,18 @@ take_notice(struct cfs_subscription *sub, const struct push *p)
 static int
 take_overflow(struct cfs_subscription *sub, const struct push *p)
 {
+	int (*told)(void *arg, uint64_t since, uint64_t gone);
 	struct m_overflow_push m;
 	int rc = 0;
 
-	if (p->line != sub->c->lines || sub->how.overflow == NULL ||
+	if (p->line != sub->c->lines ||
 	    codec_decode(&msg_overflow_push, p->payload, p->len, &m, NULL))
 		return 0;
+	told = m.gone < m.since ? sub->how.renumbered : sub->how.overflow;
+	if (told == NULL)
+		return 0;
 	pthread_mutex_unlock(&sub->c->lock);
-	rc = sub->how.overflow(sub->how.arg, m.since, m.gone);
+	rc = told(sub->how.arg, m.since, m.gone);
 	pthread_mutex_lock(&sub->c->lock);
 	return rc;
 }
@@ -366,6 +388,7 @@ cfs_subscribe(struct cfs *c, const struct cfs_subscribe *how, struct cfs_subscri
 	      uint64_t *newest_out, struct cfs_err *err)
 {
 	struct cfs_subscription *sub = calloc(1, sizeof(*sub));
+	uint32_t gen;
 	int rc = 0;
 
 	*out = NULL;
@@ -385,11 +408,12 @@ cfs_subscribe(struct cfs *c, const struct cfs_subscribe *how, struct cfs_subscri
 	else
 		c->sub = sub;
 	sub->line = c->lines;
+	gen = c->link.gen;
 	pthread_mutex_unlock(&c->lock);
 	if (rc < 0)
 		goto fail;
 	/* The first time here, so that the caller is told what is wrong. */
-	rc = ask(sub, err);
+	rc = ask(sub, gen, err);
 	if (newest_out != NULL)
 		*newest_out = sub->newest;
 	if (rc == 0)

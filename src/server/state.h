@@ -180,6 +180,7 @@ struct watch {
 	struct buf dirs; /* uint64_t: events_dir() of each path */
 	struct buf list; /* of the push being made */
 	uint64_t began;  /* the newest event then */
+	uint64_t ahead;  /* where the peer was when that is none yet, until it is told; 0 else */
 	uint64_t told;   /* where the last push ended */
 	uint64_t cursor; /* read up to here */
 	uint64_t pushes, acked;

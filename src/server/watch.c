@@ -25,6 +25,9 @@
 #define REST_MAX_NS (25 * (uint64_t)NS_PER_MS)
 #define BUSY_NS     ((uint64_t)NS_PER_MS)
 
+/* What SUBSCRIBE's since is for "from now on". */
+#define SINCE_NOW UINT64_MAX
+
 void
 watch_init(struct session *s)
 {
@@ -106,8 +109,9 @@ watch_begin(struct session *s, const struct m_subscribe_req *req, uint64_t *sinc
 		return rc;
 	w->filter = req->filter;
 	w->kinds = req->kinds;
-	/* Numbers that are none yet are those of a store that was restored since, and begin here. */
+	/* A number that is none yet is one of a store that was restored since: the peer is told, and goes on from here. */
 	*since_out = min_u64(req->since, *newest_out);
+	w->ahead = req->since > *newest_out && req->since != SINCE_NOW ? req->since : 0;
 	w->began = *newest_out;
 	w->cursor = w->told = *since_out;
 	w->behind = w->fresh = true;
@@ -250,6 +254,17 @@ push_notices(struct session *s, struct list notices)
 	push(s, OP_NOTICE, &msg_notice_push, &m);
 }
 
+/* The reader had got to a number that there is not, or not any more. */
+static void
+push_renumbered(struct session *s)
+{
+	struct watch *w = &s->watch;
+	const struct m_overflow_push m = {.since = w->ahead, .gone = w->told};
+
+	w->ahead = 0;
+	push(s, OP_OVERFLOW, &msg_overflow_push, &m);
+}
+
 /* What retention took away between where the reader was and what it is told now. */
 static int
 push_overflow(struct session *s, uint64_t before, struct cfs_err *err)
@@ -278,6 +293,8 @@ push_events(struct session *s, struct cfs_err *err)
 	uint64_t before;
 	int rc;
 
+	if (w->ahead != 0)
+		push_renumbered(s);
 	w->cursor = watch_skip_own(s, w->cursor);
 	if (!w->fresh && w->cursor >= events_hint(s->store)) {
 		w->behind = false;

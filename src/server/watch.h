@@ -6,7 +6,7 @@
  * A session's subscription to events. Whoever commits events rings (store/events.h); this session then reads the table
  * behind its own place and pushes what the peer may know. The table is the queue: nothing is kept for a slow reader but
  * the number that it has got to, and at most WATCH_WINDOW pushes are under way, so it slows down nobody. What
- * retention takes away before it was read is told as an overflow.
+ * retention takes away before it was read is told as an overflow, and so is a number that the store does not have any more.
  */
 
 #include "server/state.h"

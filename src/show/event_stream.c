@@ -33,14 +33,23 @@ event_stream_gone_text(char *buf, size_t size, uint64_t since, uint64_t gone)
 		 (unsigned long long)since, (unsigned long long)gone);
 }
 
-bool
-event_stream_ahead_text(const struct event_stream *s, char *buf, size_t size, uint64_t newest)
+void
+event_stream_print_renumbered(FILE *f, uint64_t since, uint64_t newest)
 {
-	if (s->since < 0 || (uint64_t)s->since <= newest) {
-		return false;
-	}
-	snprintf(buf, size,
-		 "there is no event %llu yet: told is what comes behind the newest, %llu",
-		 (unsigned long long)s->since, (unsigned long long)newest);
-	return true;
+	json_t *o = json_pack("{s:I, s:s, s:I}", "id", (json_int_t)newest, "event", "renumbered",
+			      "since", (json_int_t)since);
+
+	json_dumpf(o, f, JSON_COMPACT);
+	fputc('\n', f);
+	json_decref(o);
+}
+
+void
+event_stream_renumbered_text(char *buf, size_t size, uint64_t since, uint64_t newest)
+{
+	snprintf(
+	    buf, size,
+	    "there is no event %llu in this store, which may have been restored: told is what comes "
+	    "behind the newest, %llu",
+	    (unsigned long long)since, (unsigned long long)newest);
 }

@@ -55,7 +55,8 @@ bool event_stream_is_enough(const struct event_stream *s, int64_t told, uint64_t
 void event_stream_print_gone(FILE *f, uint64_t since, uint64_t gone);
 void event_stream_gone_text(char *buf, size_t size, uint64_t since, uint64_t gone);
 
-/* A sentence, if the events asked for are behind the newest one: a mistyped number, or one of another store. Else false. */
-bool event_stream_ahead_text(const struct event_stream *s, char *buf, size_t size, uint64_t newest);
+/* The same, of a number that is none here: of a store that was restored since, or mistyped. What is told begins behind newest. */
+void event_stream_print_renumbered(FILE *f, uint64_t since, uint64_t newest);
+void event_stream_renumbered_text(char *buf, size_t size, uint64_t since, uint64_t newest);
 
 #endif

@@ -69,10 +69,12 @@ follow() {
 	n=$(admin --json events --since 0 --no-follow | tail -n 1 | jq .id)
 	run -0 --separate-stderr as alice cfs watch --since "$((n + 1000))" --no-follow
 	[ -z "$output" ]
-	[[ $stderr == "cfs watch: there is no event $((n + 1000)) yet: told is what comes behind the newest, "* ]]
+	[[ $stderr == "cfs watch: there is no event $((n + 1000)) in this store, "*": told is what comes behind the newest, "* ]]
 	run -0 --separate-stderr admin events --since "$((n + 1000))" --no-follow
 	[ -z "$output" ]
-	[[ $stderr == "cfsadm: there is no event $((n + 1000)) yet: told is what comes behind the newest, "* ]]
+	[[ $stderr == "cfsadm: there is no event $((n + 1000)) in this store, "*": told is what comes behind the newest, "* ]]
+	run -0 admin --json events --since "$((n + 1000))" --no-follow
+	[ "$(jq -c '[.event, .since]' <<<"$output")" = "[\"renumbered\",$((n + 1000))]" ]
 }
 
 @test "--exec has the facts in its environment, runs no shell, and is waited for" {
@@ -140,6 +142,37 @@ follow() {
 	have_lines log 12
 	kill "$FOLLOWER"
 	[ "$(cut -d' ' -f2 log)" = "$(printf '/alice/f\n'; printf '/alice/f/%d\n' 1 2 3 4 5 6 7 8 9 10 11)" ]
+}
+
+# The numbers of what was lost are given again, to other events.
+@test "a store that was restored: whoever watches is told that some is missed, and goes on" {
+	as alice cfs mkdir before
+	admin backup "$T/saved" >/dev/null
+	follow alice seen cfs --json watch --since 0
+	follower=$FOLLOWER
+	admin --json events --since 0 >all 3>&- &
+	for n in {1..9}; do as alice cfs mkdir "lost-$n"; done
+	wait_until 10 grep -q lost-9 seen
+	wait_until 10 grep -q lost-9 all
+	last=$(jq -s 'last.id' seen)
+	stop_server
+	mv store lost
+	admin restore "$T/saved" >/dev/null
+	start_server
+	wait_until 10 grep -q renumbered seen
+	[ "$(jq -s 'last | .since' seen)" -ge "$last" ]
+	[ "$(jq -s 'last | .id' seen)" -lt "$last" ]
+	as alice cfs mkdir after
+	wait_until 10 grep -q after seen
+	wait_until 10 grep -q after all
+	kill "$follower"
+	for file in seen all; do
+		[ "$(grep -c renumbered "$file")" -eq 1 ]
+		[ "$(grep -c /alice/after "$file")" -eq 1 ]
+	done
+	# Who was away and comes back with its number.
+	run -0 as alice cfs --json watch --since "$last" --no-follow
+	[ "$(jq -r .event <<<"$output")" = renumbered ]
 }
 
 @test "receipts: kept until seen, on whatever device; who has what" {

@@ -10,11 +10,13 @@
 
 #include "base/time.h"
 #include "proto/ops.h"
+#include "store/db_sqlite.h"
+#include "store/layout.h"
 
 #define TEST_CLIENT(f) cmocka_unit_test_setup_teardown(f, clienttest_setup, clienttest_teardown)
 
 struct log {
-	atomic_uint puts, wrong, ended;
+	atomic_uint puts, wrong, ended, renumbered;
 	uint64_t last;
 	unsigned next; /* number in the name of the file that comes next */
 	int slow_ms;
@@ -171,6 +173,71 @@ a_callback_ends_it(void **state)
 	cfs_close(c);
 }
 
+/* The store is a restored one from now on, for sessions that begin. */
+static void
+make_incarnation(struct servertest *t)
+{
+	static const struct db_sql sql = {
+	    "UPDATE meta SET value = x'07000000' WHERE key = 'incarnation'"};
+	struct db *db;
+	char file[400];
+
+	(void)snprintf(file, sizeof(file), "%s/" LAYOUT_DB, t->path);
+	assert_int_equal(db_sqlite_open(file, &db, NULL), 0);
+	assert_int_equal(db_begin_write(db, NULL), 0);
+	assert_true(db_run(db_use(db, &sql, NULL), NULL) >= 0);
+	assert_int_equal(db_commit(db, NULL), 0);
+	db_close(db);
+}
+
+static int
+on_renumbered(void *arg, uint64_t since, uint64_t newest)
+{
+	struct log *l = arg;
+
+	l->wrong += since < l->last || newest < since;
+	l->next = 30;
+	atomic_fetch_add(&l->renumbered, 1);
+	return 0;
+}
+
+/* Though the numbers have grown past the one that it had got to: that was another event's. */
+static void
+another_incarnation_is_told_of(void **state)
+{
+	struct clienttest *t = *state;
+	struct cfs *writer = client_start(t, 'a', NULL), *reader = client_start(t, 'a', NULL);
+	struct log l = {0};
+	struct cfs_subscribe how = {.since = CFS_SINCE_NOW,
+				    .filter = 4,
+				    .event = on_event,
+				    .renumbered = on_renumbered,
+				    .arg = &l};
+	struct cfs_subscription *sub;
+	uint64_t deadline = deadline_from_ms(20000);
+	unsigned line = t->dialled - 1;
+
+	assert_int_equal(cfs_subscribe(reader, &how, &sub, NULL, NULL), 0);
+	put(writer, 0, 10);
+	wait_for(&l, 10);
+	make_incarnation(t->server);
+	t->refuse = 1000;
+	assert_int_equal(shutdown_line(&t->lines[line]), 0);
+	put(writer, 10, 30);
+	t->refuse = 0;
+	while (l.renumbered == 0) {
+		assert_false(deadline_passed(deadline));
+		sleep_ms(5);
+	}
+	put(writer, 30, 40);
+	wait_for(&l, 20);
+	cfs_unsubscribe(sub);
+	assert_int_equal(l.wrong, 0);
+	assert_int_equal(l.renumbered, 1);
+	cfs_close(reader);
+	cfs_close(writer);
+}
+
 int
 main(void)
 {
@@ -178,6 +245,7 @@ main(void)
 	    TEST_CLIENT(cut_lines_lose_and_double_nothing),
 	    TEST_CLIENT(slow_callbacks_hold_up_nobody),
 	    TEST_CLIENT(a_callback_ends_it),
+	    TEST_CLIENT(another_incarnation_is_told_of),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,6 +55,21 @@ next_push(struct peer *p)
 	return m;
 }
 
+/* The next push of all, which must be one. */
+static struct m_overflow_push
+next_overflow(struct peer *p)
+{
+	struct m_overflow_push m = {0};
+	struct frame f;
+
+	do
+		assert_int_equal(caller_receive(p->c, &f, NULL), 0);
+	while (f.is_reply);
+	assert_int_equal(f.op, OP_OVERFLOW);
+	assert_int_equal(frame_decode(&f, &m, NULL, NULL), 0);
+	return m;
+}
+
 static void
 expect(struct m_notice_push *push, unsigned kind, unsigned op, const char *path, const char *target)
 {
@@ -113,6 +128,7 @@ test_changes_are_pushed(void **state)
 static void
 test_since_and_paths(void **state)
 {
+	struct m_overflow_push over;
 	struct m_notice_push push;
 	struct m_attr dir;
 	struct peer a;
@@ -138,9 +154,12 @@ test_since_and_paths(void **state)
 	assert_int_equal(push.before, upto);
 	assert_int_equal(push.notices.count, 1);
 	expect(&push, 2, OP_PUT, "/alice/d/g", "");
-	/* Of a store that was restored since: it has what happens from now on. */
+	/* Of a store that was restored since: it is told that it missed something, and has what happens from now on. */
 	upto = push.upto;
 	assert_int_equal(subscribe(&a, upto + 1000, 4, "/alice/d"), upto);
+	over = next_overflow(&a);
+	assert_int_equal(over.since, upto + 1000);
+	assert_int_equal(over.gone, upto);
 	assert_int_equal(peer_put(&a, dir.ino, "h", "x", 1, NULL), 0);
 	push = next_push(&a);
 	assert_int_equal(push.before, upto);
@@ -326,7 +345,6 @@ test_overflow(void **state)
 	struct cfs_err err = CFS_ERR_INIT;
 	struct m_overflow_push over;
 	struct store *keeper;
-	struct frame f;
 	struct peer a;
 	char name[16];
 	uint64_t first;
@@ -349,10 +367,7 @@ test_overflow(void **state)
 		assert_int_equal(store_keep(keeper, 100, &more, &err), 0);
 	store_close(keeper);
 	(void)subscribe(&a, first, 4, NULL);
-	do
-		assert_int_equal(caller_receive(a.c, &f, NULL), 0);
-	while (f.is_reply || f.op != OP_OVERFLOW);
-	assert_int_equal(frame_decode(&f, &over, NULL, NULL), 0);
+	over = next_overflow(&a);
 	assert_int_equal(over.since, first);
 	assert_true(over.gone > first + 100);
 	/* And what there is follows. */

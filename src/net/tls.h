@@ -65,4 +65,11 @@ bool tls_peer_fingerprint(const struct stream *s, struct sha256 *out);
 int tls_client_handshake(struct stream *s, const struct sha256 *expected, uint64_t deadline,
 			 struct sha256 *actual_out, struct cfs_err *err);
 
+/*
+ * What a server that has no room for a connection says instead of a handshake, before it closes: a fatal alert (RFC 8446, 6) of
+ * a number that is for private use. A client's handshake ends with CFS_ENET and says why.
+ */
+#define TLS_REFUSAL_SIZE 7
+extern const unsigned char tls_refusal[TLS_REFUSAL_SIZE];
+
 #endif

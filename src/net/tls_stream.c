@@ -25,6 +25,11 @@
 /* OpenSSL's own messages (KeyUpdate, alerts) may go above OUT_MAX by this; a peer that makes more waits. */
 #define OUT_HARD_MAX (OUT_MAX + 64 * 1024)
 
+#define ALERT_NO_ROOM 224 /* the first for private use (IANA, TLS Alerts) */
+
+/* A record of alerts, of two bytes: fatal. */
+const unsigned char tls_refusal[TLS_REFUSAL_SIZE] = {21, 3, 3, 0, 2, 2, ALERT_NO_ROOM};
+
 static struct tls_stream *
 self(struct stream *s)
 {
@@ -151,6 +156,12 @@ tls_failed(struct tls_stream *t, int result, struct cfs_err *err)
 	if (t->eof) {
 		ERR_clear_error();
 		return err_set(err, CFS_ENET, "connection cut by the other side");
+	}
+	if (ERR_GET_REASON(ERR_peek_last_error()) == SSL_AD_REASON_OFFSET + ALERT_NO_ROOM) {
+		ERR_clear_error();
+		return err_set(
+		    err, CFS_ENET,
+		    "the server has too many connections now, in all or from this address: try again later");
 	}
 	/* Nothing that this side did (RFC 8446, 6.2): a server whose signer is being started anew, say. Worth another try. */
 	if (ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_TLSV1_ALERT_INTERNAL_ERROR)

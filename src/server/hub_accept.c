@@ -236,6 +236,13 @@ hub_start_session(struct hub *h, struct child *child, int fd)
 	fd_close(&fd);
 }
 
+/* Costs less than the connection did, and is all that it gets: a client that was turned away knows that it was not the network. */
+static void
+say_refused(int fd)
+{
+	(void)send(fd, tls_refusal, sizeof(tls_refusal), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 static void
 welcome(struct hub *h, int fd, enum child_role role)
 {
@@ -257,6 +264,8 @@ welcome(struct hub *h, int fd, enum child_role role)
 	}
 	if (!allowed(h, &child, fd)) {
 		stats_count(h->stats, -1, STATS_TURNED_AWAY, 1);
+		if (role == CHILD_SESSION)
+			say_refused(fd);
 		goto out;
 	}
 	if (role == CHILD_SESSION)

@@ -114,11 +114,11 @@ has_session() {
 	grep -q 'cfsd.conf:.*log_level' server.log
 	server_is_alive
 	sed -i '$d' cfsd.conf
+	new_user alice
+	stay alice
 	printf '%s\n' '[limits]' 'connections = 1' >>cfsd.conf
 	kill -HUP "$SERVER_PID"
 	wait_until 10 grep -q 'settings read again' server.log
-	new_user alice
-	stay alice
 	run -5 as alice cfs --timeout 2 ls
 	grep -q 'too many connections' server.log
 }
@@ -280,6 +280,34 @@ are_makers() {
 	echo 'mkdir and-still' >&9
 	wait_until 10 as alice cfs stat and-still
 	exec 9>&-
+}
+
+@test "a server that is full says so, goes on serving whom it has, and has room again when one goes" {
+	start_server
+	new_user alice
+	new_user bob
+	stay alice
+	printf '%s\n' '[limits]' 'connections = 1' >>cfsd.conf
+	kill -HUP "$SERVER_PID"
+	wait_until 10 grep -q 'settings read again' server.log
+	run -5 as bob cfs ls
+	[[ $output == 'cfs ls: '*'too many connections now'*'try again later' ]]
+	grep -q ': too many connections$' server.log
+	echo 'mkdir still-served' >&9
+	echo ls >&9
+	wait_until 10 grep -q '^still-served' stay-alice.out
+	exec 9>&-
+	wait_until 10 as bob cfs stat /alice/still-served
+	# The same of one address.
+	sed -i 's/^connections = 1$/per_address = 1/' cfsd.conf
+	kill -HUP "$SERVER_PID"
+	wait_until 10 eval '[ "$(grep -c "settings read again" server.log)" -eq 2 ]'
+	stay bob
+	refused() { ! as alice cfs ls 2>said && grep -q 'too many connections' said && grep -q 'too many connections from this address$' server.log; }
+	# The log tells of it once a second at most.
+	wait_until 10 refused
+	exec 9>&-
+	wait_until 10 as alice cfs ls
 }
 
 @test "what never signs in is closed, and is limited in number" {

@@ -56,6 +56,20 @@ user_with_password() {
 	[[ $output == 'cfs login: '* ]]
 }
 
+@test "guesses are answered later each time, and told of; whoever has the password comes in all the same" {
+	user_with_password alice
+	echo wrong >wrong
+	began=$(date +%s%N)
+	for _ in 1 2 3; do
+		run -4 as mallory cfs login --accept-new --password-file wrong "cfs://alice@$SERVER_ADDRESS"
+	done
+	# A quarter of a second, a half, a whole one.
+	[ $((($(date +%s%N) - began) / 1000000)) -ge 1750 ]
+	as alice cfs login --accept-new --password-file password "cfs://alice@$SERVER_ADDRESS"
+	run -0 admin --json events --since 0 --no-follow
+	[ "$(jq -r 'select(.event == "refused") | .user + " " + (.peer | sub(":.*"; ""))' <<<"$output" | sort | uniq -c)" = '      3 alice 127.0.0.1' ]
+}
+
 @test "a password is asked for on the terminal, without echo" {
 	require_pty
 	user_with_password alice

@@ -358,6 +358,32 @@ a_lost_lock_makes_its_file_fail(void **state)
 	cfs_close(b);
 }
 
+/* A client has so many and is told so; others go on, and it has room again when it gives one back. */
+static void
+too_many_locks(void **state)
+{
+	struct cfs *a = client_start(*state, 'a', NULL), *b = client_start(*state, 'b', NULL);
+	struct cfs_attr f = make_file(a);
+	struct cfs_lock l = {
+	    .ref = f.ref, .pid = 1, .kind = CFS_LOCK_BYTES, .type = CFS_LOCK_READ, .end = 9};
+	struct cfs_err err = CFS_ERR_INIT;
+
+	do
+		l.owner++;
+	while (l.owner < 10000 && cfs_lock(a, &l, false, NULL, &err) == 0);
+	assert_int_equal(err.code, CFS_ENOLCK);
+	assert_int_equal(l.owner, 2048 + 1);
+	assert_non_null(strstr(err.text, "too many locks"));
+	assert_int_equal(lock(b, l), 0);
+	l.type = CFS_LOCK_NONE;
+	l.owner--;
+	assert_int_equal(lock(a, l), 0);
+	l.type = CFS_LOCK_READ;
+	assert_int_equal(lock(a, l), 0);
+	cfs_close(a);
+	cfs_close(b);
+}
+
 int
 main(void)
 {
@@ -369,6 +395,7 @@ main(void)
 	    TEST_LOCKS(a_hub_that_begins_anew_gives_locks_to_who_had_them),
 	    TEST_LOCKS(a_lost_lock_makes_its_file_fail),
 	    TEST_LOCKS(a_lost_lock_is_told),
+	    TEST_LOCKS(too_many_locks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

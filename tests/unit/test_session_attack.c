@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/rand.h"
+#include "base/time.h"
 #include "store/impl.h"
 
 /* As many pieces as make the list of them longer than what a frame has room for beside 4 MiB of bulk. */
@@ -17,6 +18,7 @@
 #define PIECE_BYTES 1024u
 
 #define WAITING_READS 80u /* of 4 MiB each */
+#define UNDER_WAY     16u
 
 /* The address sanitizer keeps what was freed for a while: then only the answers are looked at. */
 #if defined(CFS_SAN_ADDRESS)
@@ -326,13 +328,87 @@ test_memory_of_waiting_reads(void **state)
 	buf_fini(&list);
 }
 
+static void *
+acknowledge_all(void *arg)
+{
+	struct m_invalidate_push m;
+	struct m_push_ack_req ack;
+	struct peer *p = arg;
+	struct frame f;
+
+	while (caller_receive(p->c, &f, NULL) == 0) {
+		if (f.op != OP_INVALIDATE || frame_decode(&f, &m, NULL, NULL))
+			continue;
+		ack.push = m.push;
+		peer_send(p, OP_PUSH_ACK, 0, &ack, NULL, 0);
+	}
+	return NULL;
+}
+
+static uint32_t
+mode_of(struct peer *p, const struct m_attr *attr)
+{
+	const struct m_inode_req req = {.ino = attr->ino, .gen = attr->gen};
+	struct m_attr_rep rep;
+
+	assert_int_equal(peer_call(p, OP_GETATTR, &req, &rep, NULL), 0);
+	return rep.attr.mode;
+}
+
+/*
+ * A client that sends on and on has so many requests under way, here changes whose answers wait for another client, and the
+ * rest waits in the network: it is not read. Others are served meanwhile, and nothing is lost.
+ */
+static void
+test_requests_under_way(void **state)
+{
+	struct servertest *t = *state;
+	struct m_setattr_req req = {.valid = 1};
+	uint64_t deadline = deadline_from_ms(20000);
+	struct peer holder, a, b;
+	struct m_attr_rep rep;
+	struct m_attr attr;
+	pthread_t thread;
+
+	servertest_promises(t, 30000);
+	t->conf.requests_in_flight = UNDER_WAY;
+	start(state, &b, 'b');
+	start(state, &a, 'a');
+	assert_int_equal(peer_put(&a, a.home, "f", "x", 1, &attr), 0);
+	peer_connect(t, &holder, 'a');
+	holder.client = id128_random();
+	assert_int_equal(peer_hello(&holder), 0);
+	assert_int_equal(peer_lookup(&holder, a.home, "f", &attr), 0);
+	assert_true(attr.promise_ms > 0);
+	req.ino = attr.ino;
+	req.gen = attr.gen;
+	for (req.mode = 1; req.mode <= 8 * UNDER_WAY; req.mode++) {
+		req.seq = ++a.seq;
+		peer_send(&a, OP_SETATTR, 0, &req, NULL, 0);
+	}
+	while (mode_of(&b, &attr) != UNDER_WAY)
+		assert_false(deadline_passed(deadline));
+	assert_int_equal(peer_put(&b, b.home, "g", "x", 1, NULL), 0);
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(mode_of(&b, &attr), UNDER_WAY);
+	assert_int_equal(pthread_create(&thread, NULL, acknowledge_all, &holder), 0);
+	assert_int_equal(peer_wait(&a, a.number, &rep), 0);
+	assert_int_equal(rep.attr.mode, 8 * UNDER_WAY);
+	assert_int_equal(shutdown_line(&holder), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	peer_disconnect(&holder);
+	peer_disconnect(&a);
+	peer_disconnect(&b);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_scattered_file),    TEST(test_unnamed_is_private),
-	    TEST(test_reads_are_told_of), TEST(test_ids_that_expired),
-	    TEST(test_found_blob_stays),  TEST(test_memory_of_waiting_reads),
+	    TEST(test_scattered_file),     TEST(test_unnamed_is_private),
+	    TEST(test_reads_are_told_of),  TEST(test_ids_that_expired),
+	    TEST(test_found_blob_stays),   TEST(test_memory_of_waiting_reads),
+	    TEST(test_requests_under_way),
 	};
 
 	return cmocka_run_group_tests_name("session_attack", tests, NULL, NULL);

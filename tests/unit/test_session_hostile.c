@@ -14,6 +14,9 @@
 #include "base/rand.h"
 #include "base/time.h"
 
+/* A hundred a second: much longer than the times that are set here. */
+#define DRIPS 1000u
+
 static void
 put_header(unsigned char out[FRAME_HEADER_SIZE], uint32_t size, uint16_t op, uint64_t number)
 {
@@ -150,6 +153,59 @@ test_silence(void **state)
 	assert_int_equal(p.result, CFS_ETIMEDOUT);
 }
 
+/* Sends a byte now and then until the session ends it; how many, DRIPS if it does not. */
+static size_t
+drip(int fd)
+{
+	struct pollfd w = {.fd = fd, .events = POLLIN};
+	unsigned char answer[1024];
+	size_t sent = 0;
+
+	while (sent < DRIPS) {
+		sent += send(fd, "", 1, MSG_NOSIGNAL) == 1;
+		if (poll(&w, 1, 10) > 0 && read(fd, answer, sizeof(answer)) <= 0)
+			break;
+	}
+	return sent;
+}
+
+/* A byte now and then is not something said: a message that never gets whole buys no time, neither before sign-in nor behind. */
+static void
+test_slow_senders(void **state)
+{
+	struct servertest *t = *state;
+	struct m_hello_req hello = {.version_min = 1, .version_max = 1};
+	unsigned char head[FRAME_HEADER_SIZE], answer[1024];
+	struct buf frame = BUF_INIT, payload = BUF_INIT;
+	struct peer p;
+	int fd;
+
+	t->conf.signin_ms = 300;
+	put_header(head, FRAME_MAX_BEFORE_SIGN_IN, OP_HELLO, 1);
+	peer_connect_raw(t, &p, 'a', &fd);
+	assert_int_equal(write(fd, head, sizeof(head)), sizeof(head));
+	assert_in_range(drip(fd), 2, DRIPS - 1);
+	(void)close(fd);
+	peer_disconnect(&p);
+	assert_int_equal(p.result, CFS_ETIMEDOUT);
+
+	t->conf.signin_ms = 20000;
+	t->conf.idle_ms = 300;
+	assert_int_equal(codec_encode(&msg_hello_req, &hello, &payload), 0);
+	assert_int_equal(frame_append(&frame, OP_HELLO, 0, 1, payload.data, payload.len), 0);
+	put_header(head, 3000000, OP_BLOB_PUT, 2);
+	assert_int_equal(buf_append(&frame, head, sizeof(head)), 0);
+	peer_connect_raw(t, &p, 'a', &fd);
+	assert_int_equal(write(fd, frame.data, frame.len), frame.len);
+	assert_true(read(fd, answer, sizeof(answer)) > 0);
+	assert_in_range(drip(fd), 2, DRIPS - 1);
+	(void)close(fd);
+	peer_disconnect(&p);
+	assert_int_equal(p.result, CFS_ETIMEDOUT);
+	buf_fini(&frame);
+	buf_fini(&payload);
+}
+
 /* A blob cut off in the middle leaves nothing, and what was whole before it counts. */
 static void
 test_cut_blob(void **state)
@@ -226,8 +282,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_garbage),           TEST(test_huge_and_cut), TEST(test_malformed),
-	    TEST(test_unknown_operation), TEST(test_silence),      TEST(test_cut_blob),
-	    TEST(test_never_reads),
+	    TEST(test_unknown_operation), TEST(test_silence),      TEST(test_slow_senders),
+	    TEST(test_cut_blob),          TEST(test_never_reads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,6 +85,23 @@ run_handler(struct session *s, struct change *c, size_t bulk_offset, uint64_t se
 	return rc ? rc : answer(s, c, status, view, err);
 }
 
+/* The answer that was stored, if it can be one to this operation: a client may have used the number for two. */
+static int
+answer_again(struct session *s, struct change *c, int status, struct cfs_err *err)
+{
+	const struct buf *payload = &s->batch.payload;
+	struct cfs_err why = CFS_ERR_INIT;
+
+	if (status == 0 && codec_decode(c->op->reply, payload->data, payload->len, &s->rep, NULL)) {
+		err_set(&why, CFS_EPROTO, "%s: the change of this number was another operation",
+			c->op->name);
+		return answer_error(s, c, CFS_EPROTO, &why, err);
+	}
+	promise_changes_repeated(s, c->op, &s->req);
+	return answer(s, c, status, (struct bytes_view){.data = payload->data, .len = payload->len},
+		      err);
+}
+
 /* Opens the change. 0: do it; 1: it was answered here (repeated, or the stream is lost); negative: undo everything. */
 static int
 begin(struct session *s, struct change *c, struct change_numbers n, struct cfs_err *err)
@@ -104,9 +121,7 @@ begin(struct session *s, struct change *c, struct change_numbers n, struct cfs_e
 	case 0:
 		return 0;
 	case 1:
-		promise_changes_repeated(s, c->op, &s->req);
-		rc = answer(s, c, status,
-			    (struct bytes_view){.data = payload->data, .len = payload->len}, err);
+		rc = answer_again(s, c, status, err);
 		break;
 	case CFS_ESTREAMLOST:
 	case CFS_ESUPERSEDED:

@@ -96,6 +96,9 @@ static void
 test_replay(void **state)
 {
 	struct id128 stream = id128_random();
+	struct m_setattr_req other = {.seq = 2};
+	struct m_attr_rep other_rep;
+	struct cfs_err why = CFS_ERR_INIT;
 	struct m_unlink_req req;
 	struct m_unlink_rep rep;
 	struct peer p, again;
@@ -116,6 +119,12 @@ test_replay(void **state)
 	assert_int_equal(peer_call_bulk(&again, OP_UNLINK, FRAME_DURABLE, &req, NULL, 0, &rep), 0);
 	unlink_req(&again, 3, "b", &req);
 	assert_int_equal(peer_call(&again, OP_UNLINK, &req, &rep, NULL), CFS_ENOENT);
+	/* The answer of another operation is no answer to this one. */
+	other.ino = again.home;
+	assert_int_equal(
+	    caller_call(again.c, OP_SETATTR, 0, &other, NULL, 0, &other_rep, NULL, &why),
+	    CFS_EPROTO);
+	assert_string_equal(why.text, "SETATTR: the change of this number was another operation");
 	/* A gap, and a number whose answer was acknowledged. */
 	unlink_req(&again, 9, "b", &req);
 	assert_int_equal(peer_call(&again, OP_UNLINK, &req, &rep, NULL), CFS_ESTREAMLOST);

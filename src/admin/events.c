@@ -69,37 +69,29 @@ on_notice(struct events *w, const struct frame *f, struct cfs_err *err)
 	return admin_send(w->link, OP_PUSH_ACK, &ack, err);
 }
 
+static void
+tell_break(const struct events *w, const struct event_break *b)
+{
+	char text[NOTE_MAX];
+
+	if (w->a->json) {
+		event_stream_print_break(stdout, b);
+		return;
+	}
+	event_stream_break_text(text, sizeof(text), b);
+	(void)fprintf(stderr, "cfsadm: %s\n", text);
+}
+
 static int
 on_overflow(const struct events *w, const struct frame *f, struct cfs_err *err)
 {
 	struct m_overflow_push m;
-	char text[NOTE_MAX];
 	int rc = frame_decode(f, &m, NULL, err);
 
 	/* A number that is none any more was told of when SUBSCRIBE was answered. */
-	if (rc || m.gone < m.since)
-		return rc;
-	if (w->a->json) {
-		event_stream_print_gone(stdout, m.since, m.gone);
-		return 0;
-	}
-	event_stream_gone_text(text, sizeof(text), m.since, m.gone);
-	(void)fprintf(stderr, "cfsadm: %s\n", text);
-	return 0;
-}
-
-static void
-say_renumbered(const struct events *w, uint64_t since, uint64_t newest)
-{
-	char text[NOTE_MAX];
-
-	if (w->a->json) {
-		event_stream_print_renumbered(stdout, since, newest);
-		(void)fflush(stdout);
-		return;
-	}
-	event_stream_renumbered_text(text, sizeof(text), since, newest);
-	(void)fprintf(stderr, "cfsadm: %s\n", text);
+	if (rc == 0 && m.gone >= m.since)
+		tell_break(w, &(struct event_break){EVENTS_GONE, m.since, m.gone});
+	return rc;
 }
 
 /* One connection's worth. 0: that was all; CFS_ENET: the daemon is gone. */
@@ -114,7 +106,7 @@ follow(struct events *w, struct cfs_err *err)
 	if (rc)
 		return rc;
 	if (req.since != UINT64_MAX && rep.since < req.since)
-		say_renumbered(w, req.since, rep.since);
+		tell_break(w, &(struct event_break){EVENTS_RENUMBERED, req.since, rep.since});
 	w->cursor = rep.since;
 	if (w->newest == 0)
 		w->newest = rep.newest;

@@ -85,33 +85,29 @@ on_caught_up(void *arg, uint64_t upto, uint64_t newest)
 }
 
 static int
-on_overflow(void *arg, uint64_t since, uint64_t gone)
+tell_break(struct watch *w, const struct event_break *b)
 {
-	struct watch *w = arg;
 	char text[NOTE_MAX];
 
 	if (w->cli->opt.json && w->hooks == NULL) {
-		event_stream_print_gone(w->cli->out, since, gone);
+		event_stream_print_break(w->cli->out, b);
 		return 0;
 	}
-	event_stream_gone_text(text, sizeof text, since, gone);
+	event_stream_break_text(text, sizeof text, b);
 	cli_note(w->cli, "cfs watch: %s", text);
 	return 0;
 }
 
 static int
+on_overflow(void *arg, uint64_t since, uint64_t gone)
+{
+	return tell_break(arg, &(struct event_break){EVENTS_GONE, since, gone});
+}
+
+static int
 on_renumbered(void *arg, uint64_t since, uint64_t newest)
 {
-	struct watch *w = arg;
-	char text[NOTE_MAX];
-
-	if (w->cli->opt.json && w->hooks == NULL) {
-		event_stream_print_renumbered(w->cli->out, since, newest);
-		return 0;
-	}
-	event_stream_renumbered_text(text, sizeof text, since, newest);
-	cli_note(w->cli, "cfs watch: %s", text);
-	return 0;
+	return tell_break(arg, &(struct event_break){EVENTS_RENUMBERED, since, newest});
 }
 
 /* Paths of one server, without the slash of the root: NULL-terminated. */

@@ -16,40 +16,33 @@ event_stream_is_enough(const struct event_stream *s, int64_t told, uint64_t upto
 }
 
 void
-event_stream_print_gone(FILE *f, uint64_t since, uint64_t gone)
+event_stream_print_break(FILE *f, const struct event_break *b)
 {
-	json_t *o = json_pack("{s:s, s:I, s:I}", "event", "overflow", "since", (json_int_t)since,
-			      "gone", (json_int_t)gone);
+	json_t *o = b->why == EVENTS_GONE
+			? json_pack("{s:s, s:I, s:I}", "event", "overflow", "since",
+				    (json_int_t)b->since, "gone", (json_int_t)b->upto)
+			: json_pack("{s:I, s:s, s:I}", "id", (json_int_t)b->upto, "event",
+				    "renumbered", "since", (json_int_t)b->since);
 
 	json_dumpf(o, f, JSON_COMPACT);
 	fputc('\n', f);
+	fflush(f);
 	json_decref(o);
 }
 
 void
-event_stream_gone_text(char *buf, size_t size, uint64_t since, uint64_t gone)
+event_stream_break_text(char *buf, size_t size, const struct event_break *b)
 {
-	snprintf(buf, size, "events between %llu and %llu are kept no more: some were missed",
-		 (unsigned long long)since, (unsigned long long)gone);
-}
+	const unsigned long long since = b->since, upto = b->upto;
 
-void
-event_stream_print_renumbered(FILE *f, uint64_t since, uint64_t newest)
-{
-	json_t *o = json_pack("{s:I, s:s, s:I}", "id", (json_int_t)newest, "event", "renumbered",
-			      "since", (json_int_t)since);
-
-	json_dumpf(o, f, JSON_COMPACT);
-	fputc('\n', f);
-	json_decref(o);
-}
-
-void
-event_stream_renumbered_text(char *buf, size_t size, uint64_t since, uint64_t newest)
-{
-	snprintf(
-	    buf, size,
-	    "there is no event %llu in this store, which may have been restored: told is what comes "
-	    "behind the newest, %llu",
-	    (unsigned long long)since, (unsigned long long)newest);
+	if (b->why == EVENTS_GONE)
+		snprintf(buf, size,
+			 "events between %llu and %llu are kept no more: some were missed", since,
+			 upto);
+	else
+		snprintf(
+		    buf, size,
+		    "there is no event %llu in this store, which may have been restored: told is "
+		    "what comes behind the newest, %llu",
+		    since, upto);
 }

@@ -51,12 +51,17 @@ uint64_t event_stream_begin(const struct event_stream *s);
 bool event_stream_is_enough(const struct event_stream *s, int64_t told, uint64_t upto,
 			    uint64_t newest);
 
-/* Of events that are kept no more: an object on f; the same as a sentence. */
-void event_stream_print_gone(FILE *f, uint64_t since, uint64_t gone);
-void event_stream_gone_text(char *buf, size_t size, uint64_t since, uint64_t gone);
+/* Where what is told does not go on from the number before: it goes on behind `upto`. */
+struct event_break {
+	enum {
+		EVENTS_GONE, /* those between are kept no more */
+		EVENTS_RENUMBERED, /* since is none here: of a store that was restored since, or mistyped */
+	} why;
+	uint64_t since, upto;
+};
 
-/* The same, of a number that is none here: of a store that was restored since, or mistyped. What is told begins behind newest. */
-void event_stream_print_renumbered(FILE *f, uint64_t since, uint64_t newest);
-void event_stream_renumbered_text(char *buf, size_t size, uint64_t since, uint64_t newest);
+/* An object on f, at once; the same as a sentence. */
+void event_stream_print_break(FILE *f, const struct event_break *b);
+void event_stream_break_text(char *buf, size_t size, const struct event_break *b);
 
 #endif

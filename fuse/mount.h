@@ -47,6 +47,7 @@ struct mount {
 	double attr_timeout, entry_timeout, negative_timeout; /* seconds */
 	uint64_t fresh_ns; /* the shorter of the first two; 0: nothing is remembered */
 	bool read_only, stored_ids;
+	atomic_uint_fast64_t removed_ns;              /* when a name was removed last */
 	atomic_uint_fast64_t look_ns;                 /* what the last look-up at the server took */
 	atomic_uint_fast64_t total_bytes, free_bytes; /* as the server said last; 0: never */
 	struct inodes inodes;
@@ -102,6 +103,9 @@ void reply_entry(fuse_req_t req, const struct inode *dir, const char *name,
 /* What stands under a name, and when that was asked for: from what is remembered, or from the server (asked). */
 int name_look(struct mount *m, struct inode *dir, const char *name, struct cfs_attr *a,
 	      uint64_t *asked_ns, bool *asked_out);
+
+/* Whether names are being removed one after the other, so that leases are worth asking for (cfs_lease_ask()). */
+bool name_removals(struct mount *m);
 
 /* A name in a directory that this mount changes, from before it asks the server until it is answered. */
 struct name_change {

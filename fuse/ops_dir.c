@@ -48,6 +48,10 @@ op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	d->ref = inode_ref(&m->inodes, ino);
+	if (name_removals(m)) {
+		/* What is in here goes next. */
+		cfs_lease_ask(m->c, d->ref);
+	}
 	pthread_mutex_init(&d->lock, NULL);
 	fi->fh = (uintptr_t)d;
 	if (fuse_reply_open(req, fi) == -ENOENT) {

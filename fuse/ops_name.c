@@ -7,6 +7,7 @@
 
 #include "base/time.h"
 #include "mount.h"
+#include "place.h"
 
 /* Names: look-up, making, removing, renaming, links. */
 
@@ -286,6 +287,45 @@ op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *na
 	make(req, parent, name, S_IFLNK | 0777, 0, target);
 }
 
+/* One removal so soon after another, and more will follow. */
+#define REMOVALS_NS (200 * (uint64_t)NS_PER_MS)
+
+bool
+name_removals(struct mount *m)
+{
+	return now_mono_ns() - atomic_load(&m->removed_ns) < REMOVALS_NS;
+}
+
+/*
+ * Who removes many names has them removed without waiting for each, in directories that nobody else knows at the moment.
+ * What is open is left to the ordinary way, which has the server keep it.
+ */
+static bool
+removed_ahead(struct mount *m, const struct name_change *n, bool directory)
+{
+	bool many = name_removals(m);
+	struct inode *i =
+	    place_find(&m->inodes, place_of(n->dir->ref.ino, n->name, strlen(n->name)), PLACE_NOW);
+	bool done = false, open = false;
+
+	atomic_store(&m->removed_ns, now_mono_ns());
+	if (i != NULL && !directory) {
+		pthread_mutex_lock(&i->lock);
+		open = i->opens > 0;
+		pthread_mutex_unlock(&i->lock);
+	}
+	if (i != NULL && !open) {
+		done = cfs_unlink_ahead(m->c, n->dir->ref, n->name, directory, i->ref.ino);
+	}
+	if (done) {
+		inode_put(&m->inodes, inodes_note_foreign(&m->inodes, i->ref.ino, true));
+	} else if (i != NULL && many) {
+		cfs_lease_ask(m->c, n->dir->ref);
+	}
+	inode_put(&m->inodes, i);
+	return done;
+}
+
 static void
 remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, bool directory)
 {
@@ -293,15 +333,16 @@ remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, bool directory)
 	struct name_change n;
 	uint64_t ino = 0;
 	int rc = name_change_begin(m, parent, name, &n);
+	bool ahead = rc == 0 && removed_ahead(m, &n, directory);
 
-	if (rc == 0 && !directory) {
+	if (rc == 0 && !directory && !ahead) {
 		holder_before(m, n.dir, name);
 	}
-	if (rc == 0) {
+	if (rc == 0 && !ahead) {
 		rc = dir_code(
 		    n.dir, cfs_unlink(m->c, n.dir->ref, name, directory, CFS_VISIBLE, &ino, NULL));
 	}
-	if (rc == 0) {
+	if (rc == 0 && !ahead) {
 		/* What was asked before says one link more. */
 		inode_put(&m->inodes, inodes_note_foreign(&m->inodes, ino, true));
 	}

@@ -118,6 +118,7 @@ background_main(void *arg)
 			conn_ping(c);
 			c->tx_ns = now_mono_ns();
 			file_memory_rest(c);
+			leases_rest(c);
 		} else {
 			sleep_until(c, c->link.stream != NULL
 					   ? heartbeat_due_ns(c)

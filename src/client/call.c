@@ -263,6 +263,8 @@ start_locked(struct call *k, struct cfs_err *err)
 	struct cfs *c = k->c;
 	int rc = c->closing ? err_code(err, CFS_ECANCELED) : 0;
 
+	if (rc == 0 && c->changes.ahead > 0 && leases_concern(c, k))
+		rc = changes_settle(c, err);
 	if (rc == 0 && op_is_change(k->op)) {
 		rc = changes_ready(c, call_frame_size(k), err);
 		if (rc < 0)

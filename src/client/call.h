@@ -38,6 +38,7 @@ struct call {
 	bool flying;           /* in the table: the answer is still to come */
 	bool landing;          /* done() is being told */
 	bool lazy;             /* may wait a little for others to be sent together */
+	bool ahead;            /* a change whose caller went on as if it were done (lease.h) */
 	bool later;            /* an error of it is for the next cfs_sync() */
 	bool stays; /* is repeated until a line answers it, as changes are: nobody waits */
 
@@ -50,10 +51,11 @@ struct call {
 	unsigned lines_lost; /* while it was on them */
 	uint16_t flags;      /* of the frame */
 	uint64_t number;
-	uint64_t seq;           /* change: number in the stream, 0 not given yet */
-	uint64_t sent_ns;       /* when it was wholly sent, or submitted */
-	uint64_t sent_boot_ns;  /* the same, by now_boot_ns() */
-	struct outblob **blobs; /* of each piece, the one that it names by tag, or NULL */
+	uint64_t ahead_dir, ahead_ino; /* what was done ahead: where, and to which inode */
+	uint64_t seq;                  /* change: number in the stream, 0 not given yet */
+	uint64_t sent_ns;              /* when it was wholly sent, or submitted */
+	uint64_t sent_boot_ns;         /* the same, by now_boot_ns() */
+	struct outblob **blobs;        /* of each piece, the one that it names by tag, or NULL */
 	size_t piece_count;
 
 	/* answer */

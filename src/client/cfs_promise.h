@@ -43,6 +43,17 @@ void cfs_content_ahead(struct cfs *c, const struct cfs_attr *files, size_t n);
 int cfs_lookup_ahead(struct cfs *c, struct cfs_ref dir, const char *name, struct cfs_attr *out,
 		     struct cfs_err *err);
 
+/*
+ * Removing many names of one directory, none of which waits for its answer. cfs_lease_ask() wants the directory for this client alone
+ * and does not wait for it; it is nothing to ask for a single removal, for others have to ask it back before they can
+ * look. cfs_unlink_ahead() removes the name of that inode (not open; a directory when it has been emptied in this way, too) and does
+ * not wait either; from its return on it is as if it had been done, for everybody. False: nothing was done, and it is for cfs_unlink(). An error that the server
+ * finds after all is cfs_sync()'s to tell.
+ */
+void cfs_lease_ask(struct cfs *c, struct cfs_ref dir);
+bool cfs_unlink_ahead(struct cfs *c, struct cfs_ref dir, const char *name, bool directory,
+		      uint64_t ino);
+
 /* cfs_promise_check() for what cfs_file_flush() answered. */
 void cfs_file_promise_check(struct cfs_file *f, struct cfs_attr *a);
 /* Tells the file that somebody else changed the inode, which has that size now. What this client wrote stays. */

@@ -211,6 +211,29 @@ changes_ready(struct cfs *c, size_t size, struct cfs_err *err)
 	return rc;
 }
 
+static bool
+is_settled(void *arg)
+{
+	const struct cfs *c = arg;
+
+	return c->changes.ahead == 0;
+}
+
+int
+changes_settle(struct cfs *c, struct cfs_err *err)
+{
+	struct waiter w;
+
+	if (is_settled(c))
+		return 0;
+	waiter_init(&w, c, is_settled, c, -1);
+	w.breakable = true;
+	c->changes.watchers++;
+	int rc = conn_wait(c, &w, err);
+	c->changes.watchers--;
+	return rc;
+}
+
 /* ---- numbered changes */
 
 void
@@ -225,6 +248,8 @@ changes_append(struct cfs *c, struct call *k)
 	s->last = &k->change_next;
 	s->bytes += call_frame_size(k);
 	k->change_bytes = call_frame_size(k);
+	s->count++;
+	s->ahead += k->ahead;
 }
 
 void
@@ -238,6 +263,10 @@ changes_remove(struct cfs *c, struct call *k)
 	else
 		s->last = k->change_prev;
 	s->bytes -= k->change_bytes;
+	s->count--;
+	s->ahead -= k->ahead;
+	if (k->ahead && s->ahead == 0)
+		leases_settled(c);
 	if (s->watchers > 0)
 		conn_wake_all(c);
 }

@@ -41,6 +41,8 @@ struct changes {
 	enum changes_state state;
 	uint64_t last_seq; /* given to the newest change */
 	size_t bytes;      /* of those without an answer */
+	unsigned count;    /* of them */
+	unsigned ahead;    /* of those, done ahead (lease.h) */
 	struct call *first, **last;
 	struct ino_range ranges[CHANGES_RANGES];
 	bool refilling;
@@ -58,6 +60,8 @@ int changes_take_ino(struct cfs *c, struct cfs_ref *out, struct cfs_err *err);
 
 /* Locked; may wait. Attaches the stream if it is not yet, and waits until there is room for size bytes more. */
 int changes_ready(struct cfs *c, size_t size, struct cfs_err *err);
+/* Locked; may wait. Until all that was done ahead is answered, for a look that would miss it. */
+int changes_settle(struct cfs *c, struct cfs_err *err);
 /* Locked, after changes_ready() without a wait between: the change becomes the newest of the stream. */
 void changes_append(struct cfs *c, struct call *k);
 /* Locked. It was answered. */

@@ -178,6 +178,7 @@ cfs_close(struct cfs *c)
 	if (c == NULL)
 		return;
 	pthread_mutex_lock(&c->lock);
+	(void)changes_settle(c, NULL);
 	trust_release(c);
 	locks_leave(c);
 	c->closing = true;

@@ -28,6 +28,7 @@
 #include "client/bufs.h"
 #include "client/cfs.h"
 #include "client/changes.h"
+#include "client/lease.h"
 #include "client/link.h"
 #include "client/lock.h"
 
@@ -167,6 +168,7 @@ struct cfs {
 	unsigned file_watchers;   /* threads that wait for one of their answers */
 
 	struct user_names *names;
+	struct client_leases leases;
 	struct trust *trust;        /* NULL: none are wanted */
 	struct client_cache *cache; /* on disk; NULL: none */
 	bool no_maps;               /* the server does not know MAP */

@@ -70,7 +70,7 @@ static bool
 may_pass(const struct call *k)
 {
 	return k->seq == 0 && k->bulk_size == 0 && k->op->number != OP_SYNC &&
-	       k->op->number != OP_BLOB_PUT;
+	       k->op->number != OP_BLOB_PUT && k->op->number != OP_LEASE;
 }
 
 void
@@ -342,10 +342,9 @@ rx_push(struct cfs *c, const struct frame *f)
 	struct m_next_key_push key;
 
 	if (f->op == OP_INVALIDATE) {
-		struct m_invalidate_push push;
-
-		if (frame_decode(f, &push, NULL, NULL) == 0)
-			trust_push(c, &push);
+		trust_push(c, f);
+	} else if (f->op == OP_RECALL) {
+		leases_recalled(c, f);
 	} else if (f->op == OP_NOTICE || f->op == OP_OVERFLOW) {
 		if (c->sub != NULL)
 			subscription_push(c->sub, f);

@@ -287,6 +287,7 @@ line_made(struct cfs *c, const struct link *link)
 		if (k->op->number != OP_LOCK_RECLAIM)
 			conn_queue(c, k);
 	}
+	leases_line_made(c);
 	conn_output(c);
 }
 

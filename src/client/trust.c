@@ -33,13 +33,23 @@ trust_acknowledge(struct cfs *c, uint64_t push)
 	conn_submit(c, k);
 }
 
+/* Leases end with everything. */
+static void
+acknowledge(struct cfs *c, uint64_t ino, uint64_t push)
+{
+	if (ino == 0 && push != 0)
+		leases_acknowledge(c, push);
+	else
+		trust_acknowledge(c, push);
+}
+
 void
 cfs_invalid_done(struct cfs *c, const struct cfs_invalid *what)
 {
 	pthread_mutex_lock(&c->lock);
 	/* A push of a line that is gone is nobody's any more; the new line's server would not know the number. */
 	if (what->line == c->lines && !c->closing) {
-		trust_acknowledge(c, what->push);
+		acknowledge(c, what->ino, what->push);
 		if (c->waiters == NULL)
 			background_nudge(c);
 	}
@@ -81,7 +91,7 @@ trust_tell_hook(struct cfs *c, const struct m_invalidate_push *m)
 	struct told *t = c->options.invalid != NULL ? calloc(1, sizeof(*t)) : NULL;
 
 	if (t == NULL) {
-		trust_acknowledge(c, m->push);
+		acknowledge(c, m->ino, m->push);
 		return;
 	}
 	memcpy(t->name, m->name.p != NULL ? m->name.p : "", min_size(m->name.len, 255));
@@ -171,6 +181,7 @@ trust_line_lost(struct cfs *c)
 {
 	if (c->trust == NULL)
 		return;
+	leases_line_lost(c);
 	atomic_store(&c->trust->until_ns, 0);
 	trust_all_void(c->trust);
 }

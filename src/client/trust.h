@@ -37,7 +37,7 @@ bool trust_find_attr(struct cfs *c, struct cfs_ref ref, struct cfs_attr *out);
 void trust_sent(struct cfs *c, struct call *k);
 void trust_answered(struct cfs *c, struct call *k, const union m_any *rep);
 void trust_absent(struct cfs *c, const struct call *k, uint32_t promise_ms);
-void trust_push(struct cfs *c, const struct m_invalidate_push *m);
+void trust_push(struct cfs *c, const struct frame *invalidate);
 void trust_line_lost(struct cfs *c);
 
 /* Locked. Nothing is trusted from now on, which the server is told as far as that goes without waiting. */

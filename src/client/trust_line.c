@@ -99,8 +99,10 @@ trust_sent(struct cfs *c, struct call *k)
 	if (p == NULL || !op_is_change(k->op))
 		return;
 	/* That it was sent is no news to the changes under way. */
-	if (decode_request(k, &req))
+	if (decode_request(k, &req)) {
+		leases_change_sent(c, k, &req);
 		drop_own(p, k, 1, &req);
+	}
 	k->trust_mark = p->memory.dropped;
 }
 
@@ -170,6 +172,7 @@ any_change_answered(struct trust *p, const struct call *k, const union m_any *re
 				req->link_req.name);
 		break;
 	case OP_UNLINK:
+		leases_removed(k->c, rep->unlink_rep.ino);
 		drop_own(p, k, k->seq, req);
 		/* Its number of links has changed. */
 		p->memory.own = k->seq;
@@ -229,8 +232,11 @@ trust_absent(struct cfs *c, const struct call *k, uint32_t promise_ms)
 
 	if (p == NULL)
 		return;
-	if (op_is_change(k->op) && decode_request(k, &req))
+	if (op_is_change(k->op) && decode_request(k, &req)) {
+		if (k->op->number == OP_UNLINK)
+			leases_not_removed(c, &req);
 		drop_own(p, k, k->seq, &req);
+	}
 	if (promise_ms == 0 || k->op->number != OP_LOOKUP || !decode_request(k, &req))
 		return;
 	trust_renew(p, k, promise_ms);
@@ -239,15 +245,19 @@ trust_absent(struct cfs *c, const struct call *k, uint32_t promise_ms)
 }
 
 void
-trust_push(struct cfs *c, const struct m_invalidate_push *m)
+trust_push(struct cfs *c, const struct frame *invalidate)
 {
+	struct m_invalidate_push push, *m = &push;
 	struct trust *p = c->trust;
 
+	if (frame_decode(invalidate, m, NULL, NULL) < 0)
+		return;
 	if (p == NULL) {
 		trust_acknowledge(c, m->push);
 		return;
 	}
 	if (m->ino == 0) {
+		leases_drop(c);
 		trust_all_void(p);
 	} else if ((m->what & 1) != 0) {
 		trust_memory_drop_attr(&p->memory, m->ino);

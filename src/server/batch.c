@@ -11,6 +11,7 @@
 #include "server/change.h"
 #include "server/downloads.h"
 #include "server/durable.h"
+#include "server/leases.h"
 #include "server/promise_changes.h"
 #include "server/reads.h"
 #include "server/reply.h"
@@ -235,8 +236,10 @@ commit(struct session *s, struct cfs_err *err)
 
 	if (store_in_transaction(s->store))
 		rc = store_commit(s->store, &number, err);
-	if (rc == 0)
+	if (rc == 0) {
 		watch_own_committed(s);
+		leases_committed(s);
+	}
 	return rc;
 }
 
@@ -246,6 +249,7 @@ undo(struct session *s)
 	if (store_in_transaction(s->store))
 		store_rollback(s->store);
 	watch_own_undone(s);
+	leases_undone(s);
 	forget_answers(&s->batch);
 	promise_changes_forget(s);
 }
@@ -264,8 +268,12 @@ do_one(struct session *s)
 	int rc;
 
 	rc = do_changes(s, 1, &done, &err);
-	if (rc == CHANGE_WAITS)
+	if (rc == CHANGE_WAITS) {
+		/* It changed nothing, and yet may have a transaction open. */
+		if (commit(s, &err))
+			undo(s);
 		return false;
+	}
 	if (rc == 0)
 		rc = commit(s, &err);
 	if (rc < 0) {

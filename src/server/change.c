@@ -7,6 +7,8 @@
 #include "server/blobs.h"
 #include "server/change_event.h"
 #include "server/dispatch.h"
+#include "server/lease_gate.h"
+#include "server/leases.h"
 #include "server/promise_changes.h"
 #include "server/reply.h"
 #include "store/quota.h"
@@ -73,6 +75,7 @@ run_handler(struct session *s, struct change *c, size_t bulk_offset, uint64_t se
 			return rc;
 		promise_changes_note_done(s, c->op, &s->rep);
 		promise_changes_give(s, c->op, &s->req, &s->rep);
+		leases_note_change(s, c->op, &s->req, &s->rep);
 	} else {
 		promise_changes_undo(s, mark);
 	}
@@ -145,6 +148,26 @@ malformed(struct session *s, struct change *c, struct cfs_err *err)
 	return answer_error(s, c, CFS_EPROTO, &why, err);
 }
 
+/* LEASE stands in the line of changes, but has no number: what it says is not stored. */
+static int
+do_lease(struct session *s, struct change *c, struct cfs_err *err)
+{
+	struct buf *payload = &s->batch.payload;
+	struct cfs_err why = CFS_ERR_INIT;
+	int status, rc;
+
+	memset(&s->rep, 0, c->op->reply->size);
+	status = handle_LEASE(s, &(struct call){.op = c->op, .req = &s->req, .rep = &s->rep}, &why);
+	if (status)
+		return answer_error(s, c, status, &why, err);
+	buf_clear(payload);
+	rc = reply_encode(c->op, 0, &s->rep, NULL, payload);
+	if (rc)
+		return err_code(err, rc);
+	return answer(s, c, 0, (struct bytes_view){.data = payload->data, .len = payload->len},
+		      err);
+}
+
 int
 change_do(struct session *s, struct change *c, struct cfs_err *err)
 {
@@ -162,12 +185,17 @@ change_do(struct session *s, struct change *c, struct cfs_err *err)
 		return answer(s, c, handle_SYNC(s, NULL, err), (struct bytes_view){0}, err);
 	if (!blobs_named_ready(s, c->op, &s->req))
 		return CHANGE_WAITS;
-	numbers = change_numbers(&s->req);
 	if (!store_in_transaction(s->store)) {
 		rc = store_begin(s->store, err);
 		if (rc)
 			return rc;
 	}
+	/* Here nobody takes a lease any more before this is committed. */
+	if (c->op->number == OP_LEASE)
+		return do_lease(s, c, err);
+	if (lease_gate_holds(s, c->op, &s->req))
+		return CHANGE_WAITS;
+	numbers = change_numbers(&s->req);
 	rc = begin(s, c, numbers, err);
 	if (rc)
 		return rc < 0 ? rc : 0;
@@ -184,7 +212,7 @@ change_refuse(struct session *s, struct change *c, int status, const struct cfs_
 	int rc;
 
 	rc = codec_decode(c->op->request, c->payload, c->len, &s->req, &bulk_offset);
-	if (rc || c->op->number == OP_SYNC)
+	if (rc || !(c->op->how & HOW_CHANGE))
 		return err_set(err, rc ? rc : status, "%s", why->text);
 	rc = store_begin(s->store, err);
 	if (rc)

@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "proto/trace.h"
 #include "server/batch.h"
+#include "server/lease_gate.h"
 #include "server/reply.h"
 #include "server/tally.h"
 
@@ -87,6 +88,10 @@ call_now(struct session *s, const struct frame *f, struct poolbuf *bulk_buf, siz
 		refuse_malformed(s, f, &err);
 		goto out;
 	}
+	if (lease_gate_holds(s, f->desc, &s->req)) {
+		lease_gate_park(s, f);
+		goto out;
+	}
 	c.bulk_in = bulk_buf ? (struct bytes_view){.data = bulk_buf->data, .len = bulk_len}
 			     : (struct bytes_view){.data = bulk.p, .len = bulk.len};
 	trace(s, f->desc, &s->req);
@@ -114,7 +119,8 @@ dispatch_request(struct session *s, const struct frame *f, struct poolbuf *bulk_
 			tally_op(s, f->desc, now_mono_ns(), rc);
 		if (frame_write_error(s->writer, f->op, f->number, rc, err.text))
 			session_end(s, CFS_ENOMEM);
-	} else if ((f->desc->how & HOW_CHANGE) || f->desc->number == OP_SYNC) {
+	} else if ((f->desc->how & HOW_CHANGE) || f->desc->number == OP_SYNC ||
+		   f->desc->number == OP_LEASE) {
 		batch_queue(s, f);
 	} else {
 		call_now(s, f, bulk_buf, bulk_len);

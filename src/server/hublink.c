@@ -10,6 +10,7 @@
 #include "base/fdpass.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "server/lease_gate.h"
 #include "server/locking.h"
 #include "server/promise_changes.h"
 #include "server/promises.h"
@@ -166,7 +167,8 @@ handle(struct session *s, const struct hub_msg *m)
 		promises_asked(s, m);
 		return true;
 	case HUB_PROMISE_DONE:
-		promise_changes_answered(s, m);
+		if (!lease_gate_answered(s, m))
+			promise_changes_answered(s, m);
 		return true;
 	default:
 		return false;

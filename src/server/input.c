@@ -24,7 +24,7 @@ unsigned
 input_in_flight(const struct session *s)
 {
 	return (unsigned)s->batch.count + s->blobs.in_flight + s->reads.in_flight +
-	       durable_waiting(s) + s->changed.waiting;
+	       durable_waiting(s) + s->changed.waiting + s->gate.parked_count;
 }
 
 bool

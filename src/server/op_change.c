@@ -192,6 +192,7 @@ handle_UNLINK(struct session *s, struct call *c, struct cfs_err *err)
 {
 	const struct m_unlink_req *req = &c->req->unlink_req;
 
+	c->rep->unlink_rep.ino = req->ino;
 	return names_unlink(
 	    s->store, &s->cred, (struct inode_ref){.ino = req->dir, .gen = req->dir_gen},
 	    convert_view(req->name), req->directory != 0, &c->rep->unlink_rep.ino, err);

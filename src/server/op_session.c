@@ -12,6 +12,7 @@
 #include "server/dispatch.h"
 #include "server/enter.h"
 #include "server/hublink.h"
+#include "server/leases.h"
 #include "server/promises.h"
 #include "server/tally.h"
 #include "server/watch.h"
@@ -88,6 +89,12 @@ handle_PROMISES_RELEASE(struct session *s, struct call *c, struct cfs_err *err)
 	(void)err;
 	promises_release(s);
 	return 0;
+}
+
+int
+handle_LEASE(struct session *s, struct call *c, struct cfs_err *err)
+{
+	return leases_do(s, &c->req->lease_req, &c->rep->lease_rep, err);
 }
 
 int

@@ -15,6 +15,10 @@
  * reads again). A changer commits, then looks at the bits. So either the giver's answer has the change in it, or the
  * changer sees the bit.
  *
+ * Leases stand beside them: a client that has one may be ahead of the store in what the bit stands for, so whoever
+ * wants to look asks for it back first (leases.h, lease_gate.h). Who takes a lease sets its bits, then makes sure that no
+ * other promise is there; who promises sets that bit, then looks for leases. So one of the two sees the other.
+ *
  * Slots live in a file of the store's directory, the bits in anonymous memory: after the daemon died, what its clients
  * may still trust is known from the slots ("ghosts", which may hold anything). No locks: every step is one atomic
  * operation, and a process may die between any two.
@@ -90,6 +94,14 @@ void promise_unnote(struct promise_table *t, unsigned slot, uint64_t ino);
 /* The bucket of an inode, below PROMISE_BUCKETS. */
 unsigned promise_bucket(uint64_t ino);
 
+/*
+ * The slot's client has leases, or none any more; then the bits of them, as with promises. All but the holder's own side is below.
+ */
+void promise_lease_begin(struct promise_table *t, unsigned slot);
+void promise_lease_end(struct promise_table *t, unsigned slot);
+void promise_lease_note(struct promise_table *t, unsigned slot, uint64_t ino);
+void promise_lease_unnote(struct promise_table *t, unsigned slot, uint64_t ino);
+
 /* ---- a changer's side */
 
 /* Whether anybody but this slot (-1: none) is there. Costs one load when nobody is. */
@@ -97,6 +109,13 @@ bool promise_others(const struct promise_table *t, int slot);
 /* Adds the slots that may hold something on the inode; or all slots there are. */
 void promise_holders(const struct promise_table *t, uint64_t ino, struct promise_set *set);
 void promise_everybody(const struct promise_table *t, struct promise_set *set);
+/* Whether the slot has leases, or anybody but this slot (-1: none); adds the slots that may have one on the inode, or any at all. */
+bool promise_lease_is_on(const struct promise_table *t, unsigned slot);
+bool promise_leases_others(const struct promise_table *t, int slot);
+void promise_lease_holders(const struct promise_table *t, uint64_t ino, struct promise_set *set);
+void promise_lease_everybody(const struct promise_table *t, struct promise_set *set);
+/* Whether somebody other than that client is in the slot, who may still trust something. */
+bool promise_is_others(struct promise_table *t, unsigned slot, const struct id128 *client);
 /* Who is in the slot. */
 struct promise_holder promise_look(const struct promise_table *t, unsigned slot);
 /*
@@ -107,5 +126,7 @@ bool promise_is_over(struct promise_table *t, unsigned slot, const struct promis
 		     uint64_t now_ns);
 /* All slots of the client but this one are void at once: it has come back, and trusts nothing that they promised. */
 void promise_void_client(struct promise_table *t, const struct id128 *client, int but_slot);
+/* None of the client's slots has leases any more: all that it did under them is in the store. */
+void promise_lease_end_client(struct promise_table *t, const struct id128 *client);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "server/hublink.h"
+#include "server/leases.h"
 #include "server/promise_record.h"
 #include "server/promise_table.h"
 
@@ -45,6 +46,7 @@ struct promise_push {
 	struct promise_push *next;
 	uint64_t number, sent_ns, ino;
 	struct promise_question *question; /* NULL: nobody asked, everything is being taken back */
+	bool recalls;                      /* leases end with it, too */
 };
 
 void
@@ -174,29 +176,38 @@ end_promise(struct session *s, struct promise_row *row, unsigned what)
 
 /* ---- pushes */
 
+/* The number (0: a new one) of a push that is to be acknowledged; 0 without memory. */
+static uint64_t
+await_push(struct session *s, uint64_t number, uint64_t ino, struct promise_question *q,
+	   bool recalls)
+{
+	struct promises *p = &s->promises;
+	struct promise_push *e = calloc(1, sizeof(*e));
+
+	if (!e) {
+		session_end(s, CFS_ENOMEM);
+		return 0;
+	}
+	e->number = number != 0 ? number : ++p->last_push;
+	e->sent_ns = now_mono_ns();
+	e->ino = ino;
+	e->question = q;
+	e->recalls = recalls;
+	if (q)
+		q->left++;
+	*p->pushes_tail = e;
+	p->pushes_tail = &e->next;
+	return e->number;
+}
+
 /* Tells the client; with a question (or to take back all) an acknowledgement is awaited. */
 static void
 push(struct session *s, const struct m_invalidate_push *what, struct promise_question *q, bool wait)
 {
-	struct promises *p = &s->promises;
 	struct m_invalidate_push m = *what;
-	struct promise_push *e = NULL;
 
-	if (wait) {
-		e = calloc(1, sizeof(*e));
-		if (!e) {
-			session_end(s, CFS_ENOMEM);
-			return;
-		}
-		e->number = m.push = ++p->last_push;
-		e->sent_ns = now_mono_ns();
-		e->ino = m.ino;
-		e->question = q;
-		if (q)
-			q->left++;
-		*p->pushes_tail = e;
-		p->pushes_tail = &e->next;
-	}
+	if (wait && (m.push = await_push(s, 0, m.ino, q, m.ino == 0)) == 0)
+		return;
 	if (frame_write(s->writer, OP_INVALIDATE, 0, 0, &msg_invalidate_push, &m, NULL))
 		session_end(s, CFS_ENOMEM);
 }
@@ -204,6 +215,22 @@ push(struct session *s, const struct m_invalidate_push *what, struct promise_que
 static const struct m_invalidate_push everything = {
     .what = PROMISE_ATTR | PROMISE_NAMES | 4,
 };
+
+static void
+recall_leases(struct session *s, struct promise_question *q)
+{
+	struct m_recall_push m = {0};
+
+	if (s->leases.count == 0)
+		return;
+	m.push = await_push(s, s->leases.recall, 0, q, true);
+	/* One that is under way does for all who ask. */
+	if (m.push == 0 || m.push == s->leases.recall)
+		return;
+	s->leases.recall = m.push;
+	if (frame_write(s->writer, OP_RECALL, 0, 0, &msg_recall_push, &m, NULL))
+		session_end(s, CFS_ENOMEM);
+}
 
 /* Everything is taken back; until the client has acknowledged it is promised nothing new. */
 static void
@@ -241,8 +268,9 @@ clear_bit(struct session *s, uint64_t ino)
 		promise_unnote(s->args->promises, (unsigned)p->slot, ino);
 }
 
-void
-promises_acknowledged(struct session *s, uint64_t number)
+/* One of those that wait for the push; false: none does any more. */
+static bool
+acknowledge_one(struct session *s, uint64_t number)
 {
 	struct promises *p = &s->promises;
 	struct promise_push **at = &p->pushes, *e;
@@ -251,10 +279,14 @@ promises_acknowledged(struct session *s, uint64_t number)
 		at = &(*at)->next;
 	e = *at;
 	if (!e)
-		return;
+		return false;
 	*at = e->next;
 	if (!*at)
 		p->pushes_tail = at;
+	if (e->recalls)
+		leases_forget(s);
+	if (number == s->leases.recall)
+		s->leases.recall = 0;
 	if (e->question && e->question->left == 1)
 		answer(s, e->question->from, e->question->ticket, e->question->holder);
 	question_done(e->question);
@@ -264,6 +296,14 @@ promises_acknowledged(struct session *s, uint64_t number)
 		p->recall = 0;
 		forget_all(p);
 	}
+	return true;
+}
+
+void
+promises_acknowledged(struct session *s, uint64_t number)
+{
+	while (acknowledge_one(s, number))
+		continue;
 }
 
 /* ---- giving */
@@ -282,6 +322,7 @@ promises_renew(struct session *s)
 		if (p->row_count > 0)
 			push(s, &everything, NULL, false);
 		forget_all(p);
+		leases_forget(s);
 		promise_revive(s->args->promises, (unsigned)p->slot, until);
 	}
 	return (uint32_t)ms;
@@ -323,10 +364,28 @@ promises_try(struct session *s, struct promises_try *t)
 	t->commit = store_last_commit(s->store);
 }
 
+/* Somebody took a lease since the request was let in: what was read may be old soon. */
+static bool
+is_leased(struct session *s, uint64_t ino)
+{
+	struct promise_table *t = s->args->promises;
+	struct promise_set set = {{0}};
+
+	if (!promise_leases_others(t, s->promises.slot))
+		return false;
+	promise_lease_holders(t, ino, &set);
+	for (unsigned slot = 0; slot < PROMISE_SLOTS; slot++) {
+		if ((int)slot != s->promises.slot && (set.bits[slot / 64] >> slot % 64 & 1) &&
+		    promise_is_others(t, slot, &s->promises.client))
+			return true;
+	}
+	return false;
+}
+
 void
 promises_try_add(struct session *s, struct promises_try *t, uint64_t ino, unsigned what)
 {
-	if (t->ms != 0 && !promises_add(s, ino, what))
+	if (t->ms != 0 && (!promises_add(s, ino, what) || is_leased(s, ino)))
 		t->ms = 0;
 }
 
@@ -408,7 +467,9 @@ promises_asked(struct session *s, const struct hub_msg *m)
 	*q = (struct promise_question){
 	    .from = m->pid, .ticket = m->promise.ticket, .holder = m->promise.holder, .left = 1};
 	while (promise_record_next(&rest, &r)) {
-		if (r.ino == 0) {
+		if (r.what == PROMISE_LEASE) {
+			recall_leases(s, q);
+		} else if (r.ino == 0) {
 			recall_all(s, q);
 		} else {
 			end_one(s, &r, q);

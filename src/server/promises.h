@@ -19,6 +19,8 @@
 
 /* What is promised about an inode; as in INVALIDATE, where the names of a directory are 2 and 4. */
 enum { PROMISE_ATTR = 1, PROMISE_NAMES = 2 };
+/* Asked of another session: the leases that its client has (leases.h), whatever the inode. */
+#define PROMISE_LEASE 8u
 
 void promises_init(struct session *s);
 void promises_fini(struct session *s);

@@ -16,6 +16,8 @@
 #include "server/durable.h"
 #include "server/hublink.h"
 #include "server/input.h"
+#include "server/lease_gate.h"
+#include "server/leases.h"
 #include "server/locking.h"
 #include "server/promise_changes.h"
 #include "server/promises.h"
@@ -77,6 +79,7 @@ init(struct session *s, const struct session_args *args)
 	durable_init(s);
 	watch_init(s);
 	promises_init(s);
+	lease_gate_init(s);
 	rc = tally_init(s);
 	if (rc == 0)
 		rc = blobs_init(s);
@@ -130,6 +133,8 @@ fini(struct session *s)
 	durable_fini(s);
 	watch_fini(s);
 	promises_fini(s);
+	leases_fini(s);
+	lease_gate_fini(s);
 	promise_changes_fini(s);
 	locking_fini(s);
 	bufpool_free(s->put_bufs);
@@ -166,7 +171,8 @@ next_timer(const struct session *s)
 		t = min_u64(t, s->active_ns + DB_IDLE_NS);
 	if (s->reads.receipts && !receipts_empty(s->reads.receipts))
 		t = min_u64(t, receipts_oldest(s->reads.receipts) + RECEIPT_NS);
-	return min_u64(t, min_u64(watch_timer(s), promise_changes_timer(s)));
+	t = min_u64(t, min_u64(lease_gate_timer(s), promise_changes_timer(s)));
+	return min_u64(t, watch_timer(s));
 }
 
 static void
@@ -308,6 +314,7 @@ loop(struct session *s)
 		if (input_open(s))
 			input_read(s);
 		tell_next_key(s);
+		lease_gate_run(s);
 		(void)batch_run(s);
 		watch_run(s);
 		promise_changes_run(s);

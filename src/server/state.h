@@ -16,6 +16,8 @@
  *	tally     what all of them count
  *	promises  read promises given to the client, and taken back
  *	promise_changes   what others were promised and this client changes: its answers wait for them
+ *	leases    directories that the client holds alone
+ *	lease_gate  requests that wait for the leases of others
  *	locking   locks: asked of the hub
  */
 
@@ -133,6 +135,22 @@ struct promise_changes {
 	uint64_t last_ticket;
 };
 
+/* Leases that the client has (leases.h). */
+struct leases {
+	struct lease *first;
+	unsigned count;
+	uint32_t *bucket_rows; /* inodes of theirs in each bucket of the table */
+	uint64_t recall;       /* the push that takes all back, 0 none is under way */
+	bool ending, all_end;  /* some, or all, end with the transaction under way */
+};
+
+/* Who is asked for his leases, and the requests that wait for that (lease_gate.h). */
+struct lease_gate {
+	struct lease_ask *asks;
+	struct change *parked, **parked_tail;
+	unsigned parked_count;
+};
+
 /* Requests about locks that the hub has not answered (locking.h). */
 struct locking {
 	struct lock_call *first;
@@ -225,6 +243,8 @@ struct session {
 	struct watch watch;
 	struct promises promises;
 	struct promise_changes changed;
+	struct leases leases;
+	struct lease_gate gate;
 	struct census census;
 	struct {
 		struct buf transfers, ops, log;

@@ -104,9 +104,12 @@ struct setattr_args {
 int names_setattr(struct store *s, const struct cred *cred, const struct setattr_args *a,
 		  struct inode_attr *out, struct cfs_err *err);
 
-/* change. directory false: CFS_EISDIR for a directory; true: CFS_ENOTDIR, CFS_ENOTEMPTY. Last name of a file: to the attic. *ino_out had the name. */
+/*
+ * change. directory false: CFS_EISDIR for a directory; true: CFS_ENOTDIR, CFS_ENOTEMPTY. Last name of a file: to the attic.
+ * *ino_inout is what must have the name, else CFS_ESTALE (0: anything), and then what had it.
+ */
 int names_unlink(struct store *s, const struct cred *cred, struct inode_ref dir,
-		 struct bytes_view name, bool directory, uint64_t *ino_out, struct cfs_err *err);
+		 struct bytes_view name, bool directory, uint64_t *ino_inout, struct cfs_err *err);
 
 /* change. As rename(2) and renameat2(2); a replaced file goes to the attic. CFS_EXDEV between users' trees. */
 int names_rename(struct store *s, const struct cred *cred, struct inode_ref dir,

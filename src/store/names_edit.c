@@ -153,7 +153,7 @@ remove_directory(struct store *s, const struct cred *cred, const struct inode *i
 
 int
 names_unlink(struct store *s, const struct cred *cred, struct inode_ref dir, struct bytes_view name,
-	     bool directory, uint64_t *ino_out, struct cfs_err *err)
+	     bool directory, uint64_t *ino_inout, struct cfs_err *err)
 {
 	struct inode parent, in, old;
 	struct dentry d;
@@ -170,7 +170,9 @@ names_unlink(struct store *s, const struct cred *cred, struct inode_ref dir, str
 		return rc < 0 ? rc : err_code(err, CFS_ENOENT);
 	if (directory != (in.a.type == INODE_DIR))
 		return err_code(err, directory ? CFS_ENOTDIR : CFS_EISDIR);
-	*ino_out = in.a.ino;
+	if (*ino_inout != 0 && *ino_inout != in.a.ino)
+		return err_set(err, CFS_ESTALE, "the name is another file's by now");
+	*ino_inout = in.a.ino;
 	if (directory) {
 		rc = remove_directory(s, cred, &in, &d, name, err);
 	} else {

@@ -115,7 +115,7 @@ unlink_one(struct bench *b, unsigned i)
 	char name[32];
 	struct bytes_view v = {name, (size_t)snprintf(name, sizeof(name), "file-%06u", i)};
 
-	uint64_t ino;
+	uint64_t ino = 0;
 
 	need(names_unlink(b->s, &b->cred, b->home, v, false, &ino, &err), &err);
 }
@@ -135,7 +135,7 @@ unlink_alone(struct bench *b, unsigned i)
 			  .peer = {"127.0.0.1:45678", 15}};
 	char name[32];
 	struct bytes_view v = {name, (size_t)snprintf(name, sizeof(name), "file-%06u", i)};
-	uint64_t ino, commit;
+	uint64_t ino = 0, commit;
 	int status;
 
 	b->seq++;

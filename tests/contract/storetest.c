@@ -232,7 +232,7 @@ int
 st_unlink(struct storetest *t, struct inode_ref dir, const char *name, bool directory)
 {
 	bool started = start(t);
-	uint64_t ino;
+	uint64_t ino = 0;
 
 	return finish(t, started,
 		      names_unlink(t->s, &t->a, dir, st_str(name), directory, &ino, NULL));

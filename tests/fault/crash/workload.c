@@ -216,7 +216,7 @@ change(struct work *w, const struct op *op, const struct bytes *b)
 	struct bytes_view from = file_name(op->file, name), to = file_name(op->to, to_name);
 	struct inode_attr attr;
 	struct setattr_args set = {.valid = SETATTR_SIZE, .size = op->length};
-	uint64_t at, ino;
+	uint64_t at, ino = 0;
 	int rc;
 
 	if (op->kind == OP_PUT)

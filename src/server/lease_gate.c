@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "server/lease_gate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "server/batch.h"
+#include "server/convert.h"
+#include "server/dispatch.h"
+#include "server/hublink.h"
+#include "server/promise_record.h"
+#include "server/promise_table.h"
+#include "server/promises.h"
+
+/*
+ * A message may get lost: the question is repeated. Who has lost his line and comes back answers no question, but takes
+ * himself out of the table.
+ */
+#define ASK_AGAIN_NS  (500 * (uint64_t)NS_PER_MS)
+#define LOOK_AGAIN_NS (20 * (uint64_t)NS_PER_MS)
+
+/* A client that was asked to give its leases back. */
+struct lease_ask {
+	struct lease_ask *next;
+	unsigned slot;
+	struct promise_holder holder;
+	uint64_t ticket, asked_ns, looked_ns;
+};
+
+void
+lease_gate_init(struct session *s)
+{
+	s->gate.parked_tail = &s->gate.parked;
+}
+
+void
+lease_gate_fini(struct session *s)
+{
+	while (s->gate.asks) {
+		struct lease_ask *a = s->gate.asks;
+
+		s->gate.asks = a->next;
+		free(a);
+	}
+	while (s->gate.parked) {
+		struct change *c = s->gate.parked;
+
+		s->gate.parked = c->next;
+		free(c);
+	}
+}
+
+/* ---- what a request looks at */
+
+static void
+add(const struct session *s, struct promise_set *set, uint64_t ino)
+{
+	promise_lease_holders(s->args->promises, ino, set);
+}
+
+/* The directory, and what stands in it under that name if it is one itself: it has to be empty. */
+static void
+add_directory_at(struct session *s, struct promise_set *set, uint64_t dir, uint32_t gen,
+		 struct str name)
+{
+	struct inode_attr a;
+
+	add(s, set, dir);
+	if (names_lookup(s->store, &s->cred, (struct inode_ref){.ino = dir, .gen = gen},
+			 convert_view(name), &a, NULL) == 0 &&
+	    a.type == INODE_DIR)
+		add(s, set, a.ino);
+}
+
+static void
+add_change(struct session *s, unsigned op, const union m_any *req, struct promise_set *set)
+{
+	switch (op) {
+	case OP_CREATE:
+		add(s, set, req->create_req.dir);
+		break;
+	case OP_WRITE:
+		add(s, set, req->write_req.ino);
+		break;
+	case OP_SETATTR:
+		add(s, set, req->setattr_req.ino);
+		break;
+	case OP_SETXATTR:
+		add(s, set, req->setxattr_req.ino);
+		break;
+	case OP_REMOVEXATTR:
+		add(s, set, req->removexattr_req.ino);
+		break;
+	case OP_ALLOCATE:
+		add(s, set, req->allocate_req.ino);
+		break;
+	case OP_COPY:
+		add(s, set, req->copy_req.src);
+		add(s, set, req->copy_req.dst);
+		break;
+	case OP_PUT:
+		add(s, set, req->put_req.dir);
+		break;
+	case OP_RESTORE:
+		add(s, set, req->restore_req.dir);
+		break;
+	case OP_LINK:
+		add(s, set, req->link_req.ino);
+		add(s, set, req->link_req.dir);
+		break;
+	case OP_UNLINK:
+		add_directory_at(s, set, req->unlink_req.dir, req->unlink_req.dir_gen,
+				 req->unlink_req.name);
+		break;
+	case OP_RENAME:
+		add(s, set, req->rename_req.dir);
+		add_directory_at(s, set, req->rename_req.to_dir, req->rename_req.to_gen,
+				 req->rename_req.to_name);
+		break;
+	case OP_HOLD:
+		break;
+	default:
+		promise_lease_everybody(s->args->promises, set);
+		break;
+	}
+}
+
+static void
+add_look(struct session *s, unsigned op, const union m_any *req, struct promise_set *set)
+{
+	switch (op) {
+	case OP_LOOKUP:
+		add(s, set, req->lookup_req.dir);
+		break;
+	case OP_READDIR:
+		add(s, set, req->readdir_req.dir);
+		break;
+	case OP_NAMES:
+		add(s, set, req->names_req.dir);
+		break;
+	case OP_GETATTR:
+	case OP_READLINK:
+	case OP_SUM:
+	case OP_LISTXATTR:
+		add(s, set, req->inode_req.ino);
+		break;
+	case OP_GETXATTR:
+		add(s, set, req->xattr_req.ino);
+		break;
+	case OP_READ:
+		add(s, set, req->read_req.ino);
+		break;
+	case OP_SEEK:
+		add(s, set, req->seek_req.ino);
+		break;
+	case OP_MAP:
+		add(s, set, req->map_req.ino);
+		break;
+	case OP_LOCK:
+		add(s, set, req->lock_req.ino);
+		break;
+	case OP_WALK:
+	case OP_VERSIONS:
+	case OP_REMOVED:
+	case OP_ATTIC:
+		/* Which directories that is only the answer shows. */
+		promise_lease_everybody(s->args->promises, set);
+		break;
+	default:
+		/* Of no directory and no inode's attributes. */
+		break;
+	}
+}
+
+/* ---- asking */
+
+static void
+send_ask(struct session *s, struct lease_ask *a)
+{
+	struct hub_msg m = {.kind = HUB_PROMISE_ASK, .pid = a->holder.address};
+	const struct promise_record r = {.ino = 1, .what = PROMISE_LEASE};
+
+	m.promise.ticket = a->ticket;
+	m.promise.holder = a->holder.owner;
+	m.promise.len = PROMISE_RECORD_HEAD;
+	promise_record_put(m.promise.changed, &r);
+	a->asked_ns = a->looked_ns = now_mono_ns();
+	hublink_promise(s, &m);
+}
+
+static void
+ask(struct session *s, unsigned slot)
+{
+	struct promise_holder holder = promise_look(s->args->promises, slot);
+	struct lease_ask *a = s->gate.asks;
+
+	while (a && a->holder.owner != holder.owner)
+		a = a->next;
+	if (a)
+		return;
+	a = calloc(1, sizeof(*a));
+	if (!a) {
+		session_end(s, CFS_ENOMEM);
+		return;
+	}
+	a->slot = slot;
+	a->holder = holder;
+	a->ticket = ++s->changed.last_ticket;
+	a->next = s->gate.asks;
+	s->gate.asks = a;
+	send_ask(s, a);
+}
+
+bool
+lease_gate_holds(struct session *s, const struct op_desc *op, const union m_any *req)
+{
+	struct promise_table *t = s->args->promises;
+	struct promise_set set = {{0}};
+	bool holds = false;
+
+	if (!t || !promise_leases_others(t, s->promises.slot))
+		return false;
+	if (op->how & HOW_CHANGE)
+		add_change(s, op->number, req, &set);
+	else
+		add_look(s, op->number, req, &set);
+	for (unsigned slot = 0; slot < PROMISE_SLOTS; slot++) {
+		if (slot % 64 == 0 && set.bits[slot / 64] == 0) {
+			slot += 63;
+			continue;
+		}
+		/* What an earlier connection of the same client did it knows itself. */
+		if ((int)slot == s->promises.slot || !(set.bits[slot / 64] >> slot % 64 & 1) ||
+		    !promise_is_others(t, slot, &s->promises.client))
+			continue;
+		ask(s, slot);
+		holds = true;
+	}
+	return holds;
+}
+
+/* ---- waiting */
+
+void
+lease_gate_park(struct session *s, const struct frame *f)
+{
+	struct change *c = batch_change_new(f, NULL);
+
+	if (!c) {
+		session_end(s, CFS_ENOMEM);
+		return;
+	}
+	*s->gate.parked_tail = c;
+	s->gate.parked_tail = &c->next;
+	s->gate.parked_count++;
+}
+
+/* Somebody is in the way no more: everything that waits tries again. */
+static void
+let_through(struct session *s)
+{
+	struct change *c = s->gate.parked;
+
+	s->batch.wanted = s->batch.head != NULL;
+	s->gate.parked = NULL;
+	s->gate.parked_tail = &s->gate.parked;
+	s->gate.parked_count = 0;
+	while (c) {
+		struct change *next = c->next;
+		struct frame f = {
+		    .op = c->op->number,
+		    .desc = c->op,
+		    .number = c->number,
+		    .flags = c->flags,
+		    .payload = c->payload,
+		    .len = (uint32_t)c->len,
+		};
+
+		dispatch_request(s, &f, NULL, 0);
+		free(c);
+		c = next;
+	}
+}
+
+bool
+lease_gate_answered(struct session *s, const struct hub_msg *m)
+{
+	struct lease_ask **at = &s->gate.asks, *a;
+
+	while (*at &&
+	       ((*at)->ticket != m->promise.ticket || (*at)->holder.owner != m->promise.holder))
+		at = &(*at)->next;
+	a = *at;
+	if (!a)
+		return false;
+	*at = a->next;
+	free(a);
+	let_through(s);
+	return true;
+}
+
+uint64_t
+lease_gate_timer(const struct session *s)
+{
+	uint64_t t = UINT64_MAX;
+
+	for (const struct lease_ask *a = s->gate.asks; a; a = a->next)
+		t = min_u64(t, min_u64(a->looked_ns + LOOK_AGAIN_NS, a->holder.until_ns));
+	return t;
+}
+
+/* Whether the one who was asked is in the way no more. */
+static bool
+is_out_of_the_way(struct session *s, const struct lease_ask *a, uint64_t now)
+{
+	struct promise_table *t = s->args->promises;
+
+	if (promise_look(t, a->slot).owner == a->holder.owner && !promise_lease_is_on(t, a->slot))
+		return true;
+	if (!promise_is_over(t, a->slot, &a->holder, now))
+		return false;
+	log_info("%s: gave up waiting for a client with leases", s->args->peer.address);
+	return true;
+}
+
+void
+lease_gate_run(struct session *s)
+{
+	uint64_t now = now_mono_ns();
+	bool fewer = false;
+
+	if (!s->gate.asks || now < lease_gate_timer(s))
+		return;
+	for (struct lease_ask **at = &s->gate.asks; *at;) {
+		struct lease_ask *a = *at;
+
+		if (is_out_of_the_way(s, a, now)) {
+			*at = a->next;
+			free(a);
+			fewer = true;
+			continue;
+		}
+		a->looked_ns = now;
+		a->holder.until_ns = promise_look(s->args->promises, a->slot).until_ns;
+		if (now >= a->asked_ns + ASK_AGAIN_NS)
+			send_ask(s, a);
+		at = &a->next;
+	}
+	if (fewer)
+		let_through(s);
+}

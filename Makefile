@@ -101,12 +101,13 @@ HELPERS := $(call test_programs,bench,*.c) $(call test_programs,fault,*.c)
 PROXY := $(B)/tests/proxy
 CRASH := $(B)/tests/crash $(B)/tests/record.so $(B)/tests/storm $(B)/tests/inject.so
 ON_FILES := $(B)/tests/posix $(B)/tests/random $(B)/tests/cuts
+LATE := $(B)/tests/late.so
 FUZZERS := $(call test_programs,fuzz,fuzz_*.c)
 BATS := $(wildcard tests/cli/*.bats tests/mount/*.bats tests/fault/*.bats)
 LINT_FAST := tests/lint/layers tests/lint/headers tests/lint/shape tests/lint/protocol-manual tests/lint/settings tests/lint/manuals
 
 all: $(PROGRAMS) $(call archives,$(MODULES))
-tests: $(UNIT) $(HELPERS) $(PROXY) $(CRASH) $(ON_FILES)
+tests: $(UNIT) $(HELPERS) $(PROXY) $(CRASH) $(ON_FILES) $(LATE)
 
 # $(call link,packages): the objects and archives of the prerequisites, then the system's libraries.
 define link
@@ -146,7 +147,8 @@ $(B)/tests/storm: $(call objects,storm) $(call archives,$(CLIENT_LIBS))
 # Preloaded into programs that may have sanitizers or not, so they have none; and they stand in for what _FORTIFY_SOURCE wraps.
 $(B)/tests/record.so: $(wildcard tests/fault/record/*.[ch]) tests/fault/crash/log.h $(B)/flags.stamp
 $(B)/tests/inject.so: $(wildcard tests/fault/inject/*.[ch]) $(B)/flags.stamp
-$(B)/tests/record.so $(B)/tests/inject.so:
+$(B)/tests/late.so: $(wildcard tests/mount/late/*.c) $(B)/flags.stamp
+$(B)/tests/record.so $(B)/tests/inject.so $(B)/tests/late.so:
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) -D_GNU_SOURCE -std=c11 -g -O2 -fPIC -pthread $(WARN) -shared -Wl,-z,now -o $@ $(filter %.c,$^)
@@ -209,7 +211,7 @@ RACY := $(patsubst tests/%.c,$(B)-tsan/tests/%,$(wildcard tests/unit/test_client
 	inodes.c disk_cache.c))
 check-races:
 	@tests/lib/deps.sh build test
-	+@$(SUBMAKE) all $(HELPERS) $(PROXY) $(ON_FILES)
+	+@$(SUBMAKE) all $(HELPERS) $(PROXY) $(ON_FILES) $(LATE)
 	+@$(SUBMAKE) TSAN=1 B=$(B)-tsan $(B)-tsan/bin/cfs $(B)-tsan/bin/cfs-mount $(RACY)
 	@mkdir -p $(RACES)/bin
 	@ln -sf $(abspath $(B))/bin/cfsd $(abspath $(B))/bin/cfsadm $(abspath $(B))-tsan/bin/cfs $(abspath $(B))-tsan/bin/cfs-mount $(RACES)/bin

@@ -91,6 +91,7 @@ name_time_left(const struct mount *m, double timeout, uint64_t epoch, const stru
 static double
 attr_time_left(struct mount *m, const struct cfs_attr *a, uint64_t asked_ns)
 {
+	pages_await_lapsed(&m->pages, a->ref.ino);
 	return inodes_unchanged(&m->inodes, a, asked_ns)
 		   ? time_left(m, m->attr_timeout, a->promise_epoch)
 		   : 0;

@@ -5,6 +5,7 @@
 /* What fuse_file_info.fh of an open file points to. */
 
 #include <fuse_lowlevel.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "inode.h"
@@ -12,6 +13,8 @@
 
 struct handle {
 	struct inode *inode; /* held and open */
+	bool writes;         /* and bars stores, see pages.h */
+	bool searched;       /* whether its reads here and there count, see around.h */
 	struct handle_locks locks;
 };
 

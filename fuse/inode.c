@@ -78,6 +78,8 @@ inode_is_news(struct inode *i, const struct cfs_attr *a)
 	if (news) {
 		i->attr_ns = 0;
 		i->cached_version = a->version;
+		/* What was asked for before is not given to the kernel any more. */
+		atomic_store(&i->changed_ns, now_mono_ns());
 	}
 	pthread_mutex_unlock(&i->lock);
 	return news;

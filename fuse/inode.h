@@ -50,7 +50,9 @@ struct inode {
 	atomic_bool past;     /* found in .versions: not to be written while it has no other name */
 	atomic_bool gone;     /* a directory that the server knows no more; was told once */
 	atomic_uint changing; /* own changes under way */
-	atomic_bool dirty;    /* written, and perhaps not at the server yet */
+	atomic_uint barred;   /* what may change the kernel's pages (pages.h) */
+	atomic_uint_fast64_t read_to;    /* where the last read ended */
+	atomic_bool dirty;               /* written, and perhaps not at the server yet */
 	atomic_uintptr_t writer;         /* the handle through which it was; 1: several */
 	atomic_uint_fast64_t unread_ns;  /* when a read ended without an answer */
 	atomic_uint_fast64_t changed_ns; /* last change, own or told of by the server */

@@ -37,7 +37,7 @@ void interrupts_init(struct interrupts *x, struct mount *m);
 /* Before cfs_close(). */
 void interrupts_stop(struct interrupts *x);
 void interrupts_fini(struct interrupts *x);
-/* Stands before the handlers of what a caller waits for; the last to do so. */
+/* Stands before the handlers of what a caller waits for; the last to do so but pages_wrap(). */
 void interrupts_wrap(struct interrupts *x, struct fuse_lowlevel_ops *ops);
 
 #endif

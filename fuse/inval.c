@@ -139,7 +139,7 @@ run(struct work_job *job)
 
 	/* That the kernel does not know it (any more) is as good. */
 	if (s != NULL && id != 0 && (e->what.what & 1) != 0) {
-		fuse_lowlevel_notify_inval_inode(s, id, 0, 0);
+		pages_drop(&v->m->pages, e->i);
 	}
 	if (s != NULL && id != 0 && (e->what.what & 6) != 0 && e->name[0] != '\0') {
 		fuse_lowlevel_notify_inval_entry(s, id, e->name, strlen(e->name));

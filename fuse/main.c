@@ -111,47 +111,6 @@ load_profile(const struct options *o, struct cfs_profile *p, const char **path_o
 	return rc;
 }
 
-/* Whether the path is the top's own, as events have it: no symbolic link leads through it. */
-static bool
-is_plain(struct mount *m, char *path)
-{
-	struct cfs_attr a = {.ref = m->top};
-	char *slash = path;
-	bool plain = true;
-
-	while (plain && (slash = strchr(slash + 1, '/')) != NULL) {
-		*slash = '\0';
-		plain = cfs_stat(m->c, path, true, &a, NULL) == 0 && a.type == CFS_DIR;
-		*slash = '/';
-	}
-	return plain && (path[0] == '\0' ||
-			 (cfs_stat(m->c, path, true, &a, NULL) == 0 && a.ref.ino == m->top.ino));
-}
-
-/* The top's full path, without a slash at its end; NULL if it cannot be told, and inotify with it. */
-static char *
-top_path(struct mount *m, const char *path)
-{
-	char *full = NULL, *out;
-
-	if (asprintf(&full, "%s%s/%s", path[0] == '/' ? "" : "/",
-		     path[0] == '/' ? "" : cfs_whoami(m->c)->user, path) < 0) {
-		return NULL;
-	}
-	out = full;
-	for (const char *in = full; *in != '\0'; in++) {
-		if (*in != '/' || (in[1] != '/' && in[1] != '\0')) {
-			*out++ = *in;
-		}
-	}
-	*out = '\0';
-	if (!is_plain(m, full)) {
-		free(full);
-		return NULL;
-	}
-	return full;
-}
-
 /* The directory that becomes the top of the mount. */
 static int
 find_top(struct mount *m, const struct options *o, const char *path, struct cfs_err *err)
@@ -183,7 +142,7 @@ find_top(struct mount *m, const struct options *o, const char *path, struct cfs_
 		inode_note(top, &a, asked_ns);
 		inode_put(&m->inodes, top);
 		if (!o->no_inotify && !o->read_only) {
-			m->replay.top = top_path(m, full != NULL ? full : path);
+			replay_find_top(&m->replay, full != NULL ? full : path);
 		}
 	}
 	free(full);
@@ -293,6 +252,7 @@ make_session(struct mount *m, struct options *o, struct cfs_err *err)
 		versions_wrap(&m->versions, &ops);
 		replay_wrap(&m->replay, &ops);
 		interrupts_wrap(&m->interrupts, &ops);
+		pages_wrap(&m->pages, &ops);
 		s = fuse_session_new(&args, &ops, sizeof ops, m);
 	}
 	if (s == NULL) {
@@ -384,6 +344,8 @@ serve(struct mount *m, struct options *o, int parent_fd, struct cfs_err *err)
 		}
 		holder_init(&m->holder, m);
 		rc = loop(s, err);
+		pages_stop(&m->pages, s);
+		around_stop(&m->around);
 		holder_fini(&m->holder);
 		replay_stop(&m->replay);
 		interrupts_stop(&m->interrupts);
@@ -426,6 +388,8 @@ run(struct options *o, int parent_fd)
 	if (rc == 0) {
 		listings_init(&m.listings);
 		ahead_init(&m.ahead, &m);
+		around_init(&m.around, &m);
+		pages_init(&m.pages, &m);
 		versions_init(&m.versions);
 		rc = invals_init(&m.invals, &m);
 	}
@@ -436,6 +400,8 @@ run(struct options *o, int parent_fd)
 		versions_fini(&m.versions);
 		invals_fini(&m.invals);
 		listings_fini(&m.listings);
+		around_fini(&m.around);
+		pages_fini(&m.pages);
 		/* Closes what is still open, which sends what was written. */
 		inodes_fini(&m.inodes);
 	}

@@ -21,6 +21,7 @@
 #include <sys/types.h>
 
 #include "ahead.h"
+#include "around.h"
 #include "client/cfs.h"
 #include "holder.h"
 #include "inode.h"
@@ -28,6 +29,7 @@
 #include "inval.h"
 #include "listing.h"
 #include "lock.h"
+#include "pages.h"
 #include "recovery.h"
 #include "replay.h"
 #include "versions.h"
@@ -53,6 +55,8 @@ struct mount {
 	struct inodes inodes;
 	struct listings listings;
 	struct ahead ahead;
+	struct around around;
+	struct pages pages;
 	struct holder holder;
 	struct mount_locks locks;
 	struct versions versions;

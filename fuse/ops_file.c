@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/bytes.h"
 #include "base/time.h"
 #include "handle.h"
 #include "mount.h"
@@ -22,6 +23,15 @@ static bool
 is_append(const struct fuse_file_info *fi)
 {
 	return (fi->flags & O_APPEND) != 0;
+}
+
+static void
+drop_handle(struct inode *i, struct handle *h)
+{
+	if (h->writes) {
+		pages_unbar(i);
+	}
+	free(h);
 }
 
 /*
@@ -43,14 +53,20 @@ attach(struct mount *m, struct inode *i, const struct cfs_attr *a, struct fuse_f
 	if (h == NULL) {
 		return CFS_ENOMEM;
 	}
-	rc = inode_open(m->c, i, a, writable, &keep_cache);
+	h->writes = !for_reading(fi);
+	h->searched = attr_is_own(m, a) && (fi->flags & O_DIRECT) == 0;
+	/* An OPEN has waited for what is being stored; for a CREATE of a file that was there the kernel comes again, with an OPEN. */
+	rc = h->writes && !pages_bar(&m->pages, i) ? CFS_ESTALE : 0;
+	if (rc == 0) {
+		rc = inode_open(m->c, i, a, writable, &keep_cache);
+	}
 	fi->keep_cache = keep_cache;
 	/* Pages are of no use to who appends, and would stand where the kernel guessed. A handle that reads may be mapped. */
 	fi->direct_io = is_append(fi) && (fi->flags & O_ACCMODE) == O_WRONLY;
 	/* What is only read needs no flush at close(2), but that gives back its owner's locks. */
 	fi->noflush = for_reading(fi) && m->locks.local_bytes;
 	if (rc != 0) {
-		free(h);
+		drop_handle(i, h);
 		return rc;
 	}
 	h->inode = i;
@@ -64,8 +80,8 @@ detach(struct mount *m, const struct fuse_file_info *fi)
 	struct inode *i = handle_inode(fi);
 
 	inode_close(i);
+	drop_handle(i, handle_of(fi));
 	inode_put(&m->inodes, i);
-	free(handle_of(fi));
 }
 
 static void
@@ -196,22 +212,52 @@ read_view(struct mount *m, struct inode *i, size_t size, off_t off, struct cfs_v
 	return rc;
 }
 
+/* From the server; what is being stored stands over that. */
 static void
-op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+read_and_reply(fuse_req_t req, struct inode *i, struct pages_read *r)
 {
 	struct cfs_view v;
-	int rc = handle_check(fi);
+	int rc = read_view(mount_of(req), i, r->size, (off_t)r->offset, &v);
 
-	(void)ino;
-	if (rc == 0) {
-		rc = read_view(mount_of(req), handle_inode(fi), size, off, &v);
-	}
 	if (rc < 0) {
 		reply_code(req, rc);
 		return;
 	}
-	fuse_reply_buf(req, v.data, v.len);
+	if (r->copy == NULL) {
+		fuse_reply_buf(req, v.data, v.len);
+	} else {
+		memcpy(r->copy, v.data, min_size(v.len, r->from));
+		if (v.len > r->to) {
+			memcpy(r->copy + r->to, (const char *)v.data + r->to, v.len - r->to);
+		}
+		fuse_reply_buf(req, (const char *)r->copy, max_size(v.len, r->to));
+	}
 	cfs_view_done(&v);
+}
+
+static void
+op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct inode *i = handle_inode(fi);
+	bool counts = handle_of(fi)->searched;
+	uint64_t began = now_mono_ns();
+	struct pages_read r;
+	int rc = pages_read_begin(&m->pages, i, (uint64_t)off, size, &r);
+
+	(void)ino;
+	if (rc == 0) {
+		rc = handle_check(fi);
+	}
+	if (rc < 0) {
+		reply_code(req, rc);
+	} else if (r.copy != NULL && r.to - r.from == size) {
+		fuse_reply_buf(req, (const char *)r.copy, size);
+	} else {
+		read_and_reply(req, i, &r);
+	}
+	pages_read_end(&m->pages, &r);
+	around_read(&m->around, i, (uint64_t)off, size, now_mono_ns() - began, counts && rc == 0);
 }
 
 static void

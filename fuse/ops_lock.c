@@ -24,23 +24,13 @@ struct lock_news {
 /* ---- the thread that answers */
 
 static void
-drop_pages(struct mount *m, uint64_t ino)
-{
-	struct fuse_session *session = atomic_load(&m->invals.session);
-
-	if (session != NULL) {
-		fuse_lowlevel_notify_inval_inode(session, inode_id(&m->inodes, ino), 0, 0);
-	}
-}
-
-static void
 answer(struct mount *m, struct lock_news *n)
 {
 	/* Whoever began it has not let go of it yet. */
 	pthread_mutex_lock(&m->locks.begin);
 	pthread_mutex_unlock(&m->locks.begin);
 	if (n->code == 0 && inode_is_news(n->i, &n->attr)) {
-		drop_pages(m, n->i->ref.ino);
+		pages_drop(&m->pages, n->i);
 	}
 	reply_code(n->req, n->code);
 	inode_put(&m->inodes, n->i);
@@ -62,6 +52,9 @@ forget_written(struct mount *m, const struct lock_news *n)
 			cfs_file_changed(i->file, a.size);
 		}
 		inode_close(i);
+	}
+	if (i != NULL) {
+		pages_drop(&m->pages, i);
 	}
 	inode_put(&m->inodes, i);
 }
@@ -89,7 +82,6 @@ run(void *arg)
 			answer(m, n);
 		} else {
 			forget_written(m, n);
-			drop_pages(m, n->lost);
 			free(n);
 		}
 		pthread_mutex_lock(&l->lock);

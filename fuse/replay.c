@@ -39,6 +39,49 @@ replay_init(struct replay *r, struct mount *m)
 	pthread_condattr_destroy(&monotonic);
 }
 
+/* ---- where */
+
+/* Whether the path is the top's own, as events have it: no symbolic link leads through it. */
+static bool
+is_plain(struct mount *m, char *path)
+{
+	struct cfs_attr a = {.ref = m->top};
+	char *slash = path;
+	bool plain = true;
+
+	while (plain && (slash = strchr(slash + 1, '/')) != NULL) {
+		*slash = '\0';
+		plain = cfs_stat(m->c, path, true, &a, NULL) == 0 && a.type == CFS_DIR;
+		*slash = '/';
+	}
+	return plain && (path[0] == '\0' ||
+			 (cfs_stat(m->c, path, true, &a, NULL) == 0 && a.ref.ino == m->top.ino));
+}
+
+void
+replay_find_top(struct replay *r, const char *path)
+{
+	struct mount *m = r->m;
+	char *full = NULL, *out;
+
+	if (asprintf(&full, "%s%s/%s", path[0] == '/' ? "" : "/",
+		     path[0] == '/' ? "" : cfs_whoami(m->c)->user, path) < 0) {
+		return;
+	}
+	out = full;
+	for (const char *in = full; *in != '\0'; in++) {
+		if (*in != '/' || (in[1] != '/' && in[1] != '\0')) {
+			*out++ = *in;
+		}
+	}
+	*out = '\0';
+	if (!is_plain(m, full)) {
+		free(full);
+		return;
+	}
+	r->top = full;
+}
+
 /* ---- listening */
 
 static int

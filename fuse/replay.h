@@ -85,6 +85,8 @@ struct replay {
 };
 
 void replay_init(struct replay *r, struct mount *m);
+/* Notes the mount's top as events have it, by the path that led there; without it nobody is told anything. */
+void replay_find_top(struct replay *r, const char *path);
 /*
  * When the mount is there: begins to listen, if dir and top are known. What is in the way of that is logged once, and watchers are
  * told nothing.

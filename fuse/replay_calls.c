@@ -264,7 +264,6 @@ static void
 forget_old(struct replay *r, const struct spot *s, struct inode *i, bool content)
 {
 	struct mount *m = r->m;
-	struct fuse_session *session = atomic_load(&m->invals.session);
 	uint64_t dir = s->dir->ref.ino;
 
 	cfs_promise_drop(m->c, i != NULL ? i->ref.ino : 0, dir, s->name);
@@ -274,8 +273,8 @@ forget_old(struct replay *r, const struct spot *s, struct inode *i, bool content
 		return;
 	}
 	inode_put(&m->inodes, inodes_note_foreign(&m->inodes, i->ref.ino, true));
-	if (content && session != NULL) {
-		fuse_lowlevel_notify_inval_inode(session, inode_id(&m->inodes, i->ref.ino), 0, 0);
+	if (content) {
+		pages_drop(&m->pages, i);
 	}
 }
 

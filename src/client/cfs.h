@@ -336,6 +336,12 @@ int cfs_file_open(struct cfs *c, const struct cfs_attr *attr, bool writable, str
 ssize_t cfs_file_pread(struct cfs_file *f, void *buf, size_t size, uint64_t offset,
 		       struct cfs_err *err);
 /*
+ * The same of bytes that no program has asked for: nothing is concluded from it about where one reads on. CFS_EBUSY: there are unflushed
+ * writes.
+ */
+ssize_t cfs_file_pread_apart(struct cfs_file *f, void *buf, size_t size, uint64_t offset,
+			     struct cfs_err *err);
+/*
  * size, or a negative code; an error of an earlier gathered write is told here, by flush, fsync or close, once each (and
  * by every read that meets it).
  */

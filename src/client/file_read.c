@@ -279,6 +279,26 @@ cfs_file_pread(struct cfs_file *f, void *buf, size_t size, uint64_t offset, stru
 	return rc < 0 || size == 0 ? rc : read_behind_writes(f, buf, size, offset, false, err);
 }
 
+ssize_t
+cfs_file_pread_apart(struct cfs_file *f, void *buf, size_t size, uint64_t offset,
+		     struct cfs_err *err)
+{
+	struct cfs *c = f->c;
+	ssize_t n = check_read(f, size, offset, err);
+
+	if (n < 0 || size == 0)
+		return n;
+	pthread_mutex_lock(&c->lock);
+	n = is_dirty(f, offset, size) ? CFS_EBUSY : read_cached(f, &buf, size, offset);
+	if (n == CFS_EBUSY)
+		n = err_code(err, CFS_EBUSY);
+	else if (n == CFS_ENODATA)
+		n = read_all(f, buf, size, offset, err);
+	conn_push(c);
+	pthread_mutex_unlock(&c->lock);
+	return n;
+}
+
 /* ---- without a copy */
 
 /* Locked. From one segment, if it has all of it; CFS_ENODATA if not. */

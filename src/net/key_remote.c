@@ -19,6 +19,7 @@
 
 #include "base/bytes.h"
 #include "net/key_internal.h"
+#include "net/openssl_lib.h"
 
 #define PROVIDER "cfs-remote"
 
@@ -257,38 +258,19 @@ provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSS
 	return 1;
 }
 
-/* One reference more, and that one and the first one go. */
-static void
-unload(const char *name)
-{
-	OSSL_PROVIDER *p = OSSL_PROVIDER_load(NULL, name);
-
-	if (p) {
-		(void)OSSL_PROVIDER_unload(p);
-		(void)OSSL_PROVIDER_unload(p);
-	}
-}
-
-static void
-unload_at_exit(void)
-{
-	unload(PROVIDER);
-	unload("default");
-}
-
 /*
- * Loaded once in a process, until its end. Whoever names a provider has to name the default one too, and it has to come first:
- * everybody who asks for EC without saying whose gets the first.
+ * Loaded once in a process, until its end. The default one is there before: everybody who asks for EC without saying whose gets
+ * the first.
  */
 static bool
-load_provider(void)
+load_provider(OSSL_LIB_CTX *lib)
 {
-	if (OSSL_PROVIDER_available(NULL, PROVIDER))
+	if (OSSL_PROVIDER_available(lib, PROVIDER))
 		return true;
-	return OSSL_PROVIDER_load(NULL, "default") &&
-	       OSSL_PROVIDER_add_builtin(NULL, PROVIDER, provider_init) == 1 &&
-	       OSSL_PROVIDER_load(NULL, PROVIDER) && OPENSSL_atexit(unload_at_exit) == 1 &&
-	       EVP_set_default_properties(NULL, "?provider=default") == 1;
+	return (lib || OSSL_PROVIDER_load(NULL, "default")) &&
+	       OSSL_PROVIDER_add_builtin(lib, PROVIDER, provider_init) == 1 &&
+	       OSSL_PROVIDER_load(lib, PROVIDER) &&
+	       EVP_set_default_properties(lib, "?provider=default") == 1;
 }
 
 static EVP_PKEY *
@@ -301,7 +283,7 @@ remote_pkey(const X509 *cert, struct signer *signer)
 	    OSSL_PARAM_construct_octet_string(PARAM_SIGNER, signer, sizeof(*signer)),
 	    OSSL_PARAM_construct_end(),
 	};
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", "provider=" PROVIDER);
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(openssl_lib(), "EC", "provider=" PROVIDER);
 	EVP_PKEY *pkey = NULL;
 
 	if (ctx && EVP_PKEY_fromdata_init(ctx) == 1)
@@ -315,9 +297,11 @@ key_remote(const unsigned char *cert, size_t len, key_sign_fn *sign_elsewhere, v
 	   struct tls_key **key_out, struct cfs_err *err)
 {
 	struct signer signer = {.sign = sign_elsewhere, .arg = arg};
-	X509 *x509 = d2i_X509(NULL, &cert, (long)len);
-	EVP_PKEY *pkey = x509 && load_provider() ? remote_pkey(x509, &signer) : NULL;
+	X509 *x509 = X509_new_ex(openssl_lib(), NULL);
+	EVP_PKEY *pkey = NULL;
 
+	if (x509 && d2i_X509(&x509, &cert, (long)len) && load_provider(openssl_lib()))
+		pkey = remote_pkey(x509, &signer);
 	if (!pkey) {
 		X509_free(x509);
 		return openssl_error(err, CFS_EFAIL, "the server's key");

@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "base/time.h"
 #include "net/key_internal.h"
+#include "net/openssl_lib.h"
 #include "net/tls_internal.h"
 
 /* The fastest first; all three are what RFC 8446 has, and a client without AES instructions may prefer the last. */
@@ -103,7 +104,8 @@ ctx_new(bool is_server, const struct tls_key *key, struct tls_ctx **ctx_out, str
 		return err_code(err, CFS_ENOMEM);
 	ctx->is_server = is_server;
 	ctx->bio_method = tls_bio_method_new();
-	ctx->ssl = SSL_CTX_new(is_server ? TLS_server_method() : TLS_client_method());
+	ctx->ssl = SSL_CTX_new_ex(openssl_lib(), NULL,
+				  is_server ? TLS_server_method() : TLS_client_method());
 	if (!ctx->bio_method || !ctx->ssl || !configure(ctx->ssl, key) ||
 	    (!is_server && SSL_CTX_set_alpn_protos(ctx->ssl, alpn, sizeof alpn) != 0)) {
 		tls_ctx_free(ctx);

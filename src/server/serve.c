@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/forkable.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/time.h"
@@ -304,6 +305,7 @@ run_maker(struct hub *h, const struct sibling *sibling, int maker_fd, int event_
 	int fds[MAKER_FDS];
 	struct lines lines;
 
+	forkable_heap();
 	if (maker_run(maker_fd, sibling, &order, fds) == 0)
 		_exit(0);
 	self.slot = order.slot;

@@ -91,6 +91,9 @@ void frame_bulk_into(struct frame_reader *r, void *dst, size_t n);
 /* Whether frame_next() may have something without the descriptor becoming readable. Do not sleep in poll() then. */
 bool frame_reader_pending(const struct frame_reader *r);
 
+/* Whether the last frame_next() found nothing to read: nor will the next one, before the descriptor becomes readable. */
+bool frame_reader_starved(const struct frame_reader *r);
+
 /*
  * Decodes a frame's fields into msg (a struct m_… of desc->request or desc->reply, or of msg_error_rep for a reply whose
  * status is not 0; see frame_message()). bulk_out (may be NULL for operations without bulk) gets the bulk bytes of a

@@ -64,6 +64,12 @@ frame_reader_pending(const struct frame_reader *r)
 	return (!r->starved && r->end - r->start > r->used) || stream_buffered(r->stream) > 0;
 }
 
+bool
+frame_reader_starved(const struct frame_reader *r)
+{
+	return r->starved && !frame_reader_pending(r);
+}
+
 void
 frame_bulk_into(struct frame_reader *r, void *dst, size_t n)
 {

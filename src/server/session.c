@@ -167,7 +167,7 @@ next_timer(const struct session *s)
 	/* These wait for a pause, which changes that wait for others can put off for seconds. */
 	if (!s->trimmed && quiet(s))
 		t = min_u64(t, s->active_ns + TRIM_NS);
-	if (!s->db_idle && quiet(s))
+	if (!s->db_idle && s->store && store_is_open(s->store) && quiet(s))
 		t = min_u64(t, s->active_ns + DB_IDLE_NS);
 	if (s->reads.receipts && !receipts_empty(s->reads.receipts))
 		t = min_u64(t, receipts_oldest(s->reads.receipts) + RECEIPT_NS);
@@ -266,6 +266,7 @@ wait_for_work(struct session *s)
 		s->active_ns = now_mono_ns();
 		s->trimmed = s->db_idle = false;
 	}
+	s->readable = n > 0 && p[0].revents;
 	if (n > 0 && p[1].revents)
 		collect(s);
 	if (n > 0 && p[2].revents)
@@ -311,7 +312,8 @@ loop(struct session *s)
 {
 	while (!finished(s)) {
 		wait_for_work(s);
-		if (input_open(s))
+		/* For a look at a stream that is empty OpenSSL takes 128 KiB. */
+		if (input_open(s) && (s->readable || s->kept || !frame_reader_starved(s->reader)))
 			input_read(s);
 		tell_next_key(s);
 		lease_gate_run(s);

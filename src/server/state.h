@@ -263,6 +263,7 @@ struct session {
 	uint64_t close_deadline; /* ending: give up then */
 	uint64_t hold_until;     /* nothing is sent before: a refused sign-in is answered late */
 	bool out_blocked;        /* the stream takes no more for now */
+	bool readable;           /* the stream has something, by poll(2) */
 	bool trimmed, db_idle;   /* done since the last work */
 	bool ending;             /* no more requests; ends when all is answered and sent */
 	bool failed;             /* ends now */

@@ -177,6 +177,12 @@ store_flush_closed(struct store *s, struct cfs_err *err)
 	return rc;
 }
 
+bool
+store_is_open(const struct store *s)
+{
+	return s->db != NULL;
+}
+
 void
 store_idle(struct store *s)
 {

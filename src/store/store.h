@@ -75,6 +75,8 @@ void store_close(struct store *s);
 
 /* Closes the database if nothing is under way; the next verb opens it again. Called after idle seconds. */
 void store_idle(struct store *s);
+/* Whether that would do anything: a verb has opened the database. */
+bool store_is_open(const struct store *s);
 
 /* The same, but only if others wait for a database to be closed and this one was open for a moment. Called between transactions. */
 void store_yield(struct store *s);

@@ -122,6 +122,23 @@ test_many_small_frames(void **state)
 	assert_int_equal(frame_writer_queued(p->writer), 0);
 }
 
+/* Who sees nothing come in need not look. */
+static void
+test_who_found_nothing_is_starved(void **state)
+{
+	struct pair *p = *state;
+	struct frame f;
+
+	assert_false(frame_reader_starved(p->reader));
+	assert_int_equal(frame_next(p->reader, &f, NULL), FRAME_NEED_MORE);
+	assert_true(frame_reader_starved(p->reader));
+	queue_lookup(p, 1);
+	assert_int_equal(next(p, &f, NULL), FRAME_COMPLETE);
+	assert_false(frame_reader_starved(p->reader));
+	assert_int_equal(frame_next(p->reader, &f, NULL), FRAME_NEED_MORE);
+	assert_true(frame_reader_starved(p->reader));
+}
+
 /* All bytes that a writer makes of one BLOB_PUT and one LOOKUP. */
 static size_t
 make_bytes(struct pair *p, size_t bulk_size, unsigned char *out, size_t size)
@@ -402,6 +419,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_many_small_frames),
+	    TEST(test_who_found_nothing_is_starved),
 	    TEST(test_one_byte_dribbles),
 	    TEST(test_bulk_in_pieces),
 	    TEST(test_small_bulk_comes_complete),

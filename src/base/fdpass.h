@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define FDPASS_MAX 6
+#define FDPASS_MAX 8
 
 /* Sends one message with count (up to FDPASS_MAX) descriptors, which stay the caller's. flags as send(2)'s; MSG_NOSIGNAL is added. 0, or -1 with errno. */
 int fdpass_send(int sock, const void *msg, size_t n, const int *fds, size_t count, int flags);

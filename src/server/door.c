@@ -16,6 +16,7 @@
 #include "base/time.h"
 #include "base/work.h"
 #include "server/passqueue.h"
+#include "server/stats.h"
 
 #define EVENTS_AT_ONCE  64
 #define WORKERS_IDLE_MS 10000
@@ -36,6 +37,7 @@ struct door {
 	struct work_pool *workers;
 	struct passqueue *passwords;
 	struct refusals refusals;
+	struct stats *stats;
 	int hub_fd, epoll_fd;
 	bool over;
 };
@@ -93,6 +95,8 @@ refuse(struct door *d, const struct client *c, const struct cfs_err *why)
 	unsigned of_address = refusals_count(&d->refusals, &c->job.address, now);
 	unsigned of_user = c->req.user[0] ? refusals_count(&d->refusals, &user, now) : 0;
 
+	if (d->stats)
+		stats_count(d->stats, -1, STATS_REFUSED, 1);
 	refusals_note(&d->refusals, &c->job.address, now);
 	if (c->req.user[0])
 		refusals_note(&d->refusals, &user, now);
@@ -266,9 +270,10 @@ loop(struct door *d)
 }
 
 int
-door_run(const struct store_conf *conf, struct store_shared *shared, int hub_fd)
+door_run(const struct store_conf *conf, struct store_shared *shared, struct stats *stats,
+	 int hub_fd)
 {
-	struct door d = {.hub_fd = hub_fd, .epoll_fd = -1};
+	struct door d = {.hub_fd = hub_fd, .epoll_fd = -1, .stats = stats};
 	struct cfs_err err = CFS_ERR_INIT;
 	int rc = init(&d, conf, shared, &err);
 

@@ -16,6 +16,7 @@
 #include "server/hubmsg.h"
 #include "server/refusals.h"
 #include "server/signin.h"
+#include "server/stats.h"
 
 enum door_kind {
 	DOOR_ATTACH = 1, /* with the socket of a new connection */
@@ -44,8 +45,9 @@ struct door_reply {
 	char text[512];
 };
 
-/* The door's life; ends with the hub. Its working directory is the store. Returns the exit status. */
-int door_run(const struct store_conf *conf, struct store_shared *shared, int hub_fd);
+/* The door's life; ends with the hub. Its working directory is the store; stats (NULL: none) is where refusals are counted. Returns the exit status. */
+int door_run(const struct store_conf *conf, struct store_shared *shared, struct stats *stats,
+	     int hub_fd);
 
 /* A session's question; waits for the answer until the deadline. Returns 0, or a code with the text for the client. */
 int door_ask(int door_fd, const struct signin_request *req, uint64_t deadline,

@@ -54,7 +54,7 @@ take_store(struct session *s, struct cfs_err *err)
 		rc = s->args->reach(s->args->reach_arg, fds, &s->store, err);
 	fdpass_close(fds);
 	s->durable.store = s->store;
-	return rc;
+	return rc ? rc : tally_join(s);
 }
 
 static int

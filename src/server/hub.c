@@ -433,7 +433,7 @@ hub_run(const char *config_path, struct config *config, struct cfs_err *err)
 	log_field("role", "hub");
 	h->config_path = config_path;
 	h->config = config;
-	h->lock_fd = h->epoll_fd = h->signal_fd = -1;
+	h->lock_fd = h->epoll_fd = h->signal_fd = h->log_fd = -1;
 	h->started_ns = now_real_ns();
 	rc = start(h, err);
 	if (rc == 0) {

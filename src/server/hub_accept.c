@@ -181,6 +181,8 @@ fork_child(struct hub *h, struct child *child, struct lines *lines_out, struct c
 		fd_close(&ends.hub);
 	} else {
 		rc = enroll(h, child, &ends, err) ? 1 : CFS_ENOMEM;
+		if (rc == 1)
+			hub_count_child(h, child);
 	}
 	fd_close(&ends.signer);
 	fd_close(&ends.door);

@@ -76,6 +76,8 @@ hand_store(const struct hub *h, const struct child *child)
 	store_shared_fds(h->shared, &fds[STORE_FD_MEMORY]);
 	promise_table_fds(h->promises, &fds[STORE_FD_SLOTS]);
 	fds[STORE_FD_LOCK] = h->lock_fd;
+	fds[STORE_FD_COUNTERS] = stats_fd(h->stats);
+	fds[STORE_FD_LOG] = h->log_fd;
 	if (fdpass_send(child->fd, &m, sizeof(m), fds, STORE_FDS, MSG_DONTWAIT))
 		log_warn("%s: takes no message", child->peer);
 }

@@ -121,10 +121,12 @@ hub_maker_made(struct hub *h, const struct hub_msg *m)
 	if (h->orders.open == 0 || !child || child->pid > 0)
 		return;
 	h->orders.open--;
-	if (pid > 0 && is_ours(h, pid))
-		children_made(&h->children, child, pid);
-	else
+	if (pid <= 0 || !is_ours(h, pid)) {
 		hub_child_gone(h, child);
+		return;
+	}
+	children_made(&h->children, child, pid);
+	hub_count_child(h, child);
 }
 
 void

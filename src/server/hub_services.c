@@ -216,7 +216,7 @@ hub_new_sandbox(const struct hub *h, const struct config *c, struct sandbox **ou
 int
 hub_new_counters(struct hub *h, struct cfs_err *err)
 {
-	int rc = logring_new(&h->log, err);
+	int rc = logring_new(&h->log, &h->log_fd, err);
 
 	if (rc)
 		return rc;
@@ -229,5 +229,25 @@ hub_free_counters(struct hub *h)
 {
 	log_tee(NULL, NULL);
 	logring_free(h->log);
+	fd_close(&h->log_fd);
 	stats_free(h->stats);
+}
+
+void
+hub_leave_counters(struct hub *h)
+{
+	log_tee(NULL, NULL);
+	logring_free(h->log);
+	h->log = NULL;
+	fd_close(&h->log_fd);
+	stats_leave(h->stats);
+}
+
+void
+hub_count_child(const struct hub *h, const struct child *child)
+{
+	/* Administrators' do that by themselves. */
+	if (child->role == CHILD_SESSION)
+		stats_begin(h->stats, child->slot, (uint32_t)child->pid, child->since_ns,
+			    child->peer, false);
 }

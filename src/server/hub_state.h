@@ -58,6 +58,7 @@ struct hub {
 	struct store_shared *shared;
 	struct stats *stats;
 	struct logring *log;
+	int log_fd;
 	struct promise_table *promises;
 	struct listener net, admin, metrics;
 	struct sandbox *sandbox;
@@ -151,6 +152,10 @@ int hub_fork_service(struct hub *h, enum child_role role, struct cfs_err *err);
 /* What is counted and logged, in shared memory; before anything is forked. */
 int hub_new_counters(struct hub *h, struct cfs_err *err);
 void hub_free_counters(struct hub *h);
+/* In a process that is not to have them, or not yet. */
+void hub_leave_counters(struct hub *h);
+/* A connection has its process: it is counted, and shown, by the hub's word until its session has signed in. */
+void hub_count_child(const struct hub *h, const struct child *child);
 
 /* The sandbox for these settings. */
 int hub_new_sandbox(const struct hub *h, const struct config *c, struct sandbox **out,

@@ -57,6 +57,8 @@ enum hub_store_fd {
 	STORE_FD_SLOTS, /* PROMISE_FDS of promise_table.h */
 	STORE_FD_BITS,
 	STORE_FD_LOCK, /* held open as long as somebody may write, whoever lives longest */
+	STORE_FD_COUNTERS,
+	STORE_FD_LOG, /* its last lines */
 	STORE_FDS
 };
 

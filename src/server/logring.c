@@ -5,8 +5,10 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/io.h"
 #include "base/time.h"
 
 #define LINES 256u
@@ -25,10 +27,26 @@ struct logring {
 };
 
 int
-logring_new(struct logring **out, struct cfs_err *err)
+logring_new(struct logring **out, int *fd_out, struct cfs_err *err)
 {
-	void *p = mmap(NULL, sizeof(struct logring), PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int fd = memfd_create("cfs-log", MFD_CLOEXEC);
+	int rc = 0;
+
+	*out = NULL;
+	if (fd < 0 || ftruncate(fd, sizeof(struct logring)))
+		rc = err_set_errno(err, errno, "memory of the log");
+	if (rc == 0)
+		rc = logring_join(fd, out, err);
+	if (rc)
+		fd_close(&fd);
+	*fd_out = fd;
+	return rc;
+}
+
+int
+logring_join(int fd, struct logring **out, struct cfs_err *err)
+{
+	void *p = mmap(NULL, sizeof(struct logring), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	*out = NULL;
 	if (p == MAP_FAILED)

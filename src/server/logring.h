@@ -17,7 +17,10 @@
 
 struct logring;
 
-int logring_new(struct logring **out, struct cfs_err *err);
+/* *fd_out (the caller's to close) is what another process joins with. */
+int logring_new(struct logring **out, int *fd_out, struct cfs_err *err);
+int logring_join(int fd, struct logring **out, struct cfs_err *err);
+/* Unmaps it; NULL is fine. */
 void logring_free(struct logring *r);
 
 /* Keeps a message; a log_tee_fn. */

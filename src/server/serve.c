@@ -79,6 +79,8 @@ become_child(struct hub *h, struct child *self, enum sandbox_role role, int hub_
 	fd_close(&self->fd);
 	if (role != SANDBOX_ADMIN)
 		promise_table_leave(h->promises);
+	if (role == SANDBOX_SESSION || role == SANDBOX_MAKER)
+		hub_leave_counters(h);
 	rc = sandbox_drop(h->sandbox, role, &err);
 	if (rc == 0 && (role == SANDBOX_SESSION || role == SANDBOX_MAKER || role == SANDBOX_SIGNER))
 		rc = store_shared_leave(h->shared, hub_fd, &err);
@@ -197,7 +199,7 @@ session_conf_of(const struct hub *h)
 	};
 }
 
-/* What a session of the network waits for: the store and the read promises, in descriptors from the hub. */
+/* What a session of the network waits for, in descriptors from the hub: the store, the read promises, the counters, the log's lines. */
 struct reach {
 	struct session_args *args;
 	int door_fd; /* not needed any more then */
@@ -210,6 +212,7 @@ reach_store(void *arg, const int fds[STORE_FDS], struct store **store_out, struc
 {
 	struct reach *r = arg;
 	struct store_shared *shared;
+	struct logring *log = NULL;
 	int rc;
 
 	fd_close(&r->door_fd);
@@ -219,6 +222,13 @@ reach_store(void *arg, const int fds[STORE_FDS], struct store **store_out, struc
 	rc = store_shared_join(&fds[STORE_FD_MEMORY], &shared, err);
 	if (rc == 0)
 		rc = promise_table_join(&fds[STORE_FD_SLOTS], &r->args->promises, err);
+	if (rc == 0)
+		rc = stats_join(fds[STORE_FD_COUNTERS], &r->args->stats, err);
+	if (rc == 0)
+		rc = logring_join(fds[STORE_FD_LOG], &log, err);
+	if (log)
+		log_tee(logring_put, log);
+	r->args->log = log;
 	if (rc == 0)
 		rc = store_open(r->conf, shared, &r->store, err);
 	*store_out = r->store;
@@ -240,7 +250,7 @@ talk(struct hub *h, const struct child *self, int fd, const struct lines *lines)
 	    .reach_arg = &reach,
 	    .own_log = true,
 	    .log = h->log,
-	    .stats = h->stats,
+	    .stats = self->role == CHILD_ADMIN ? h->stats : NULL,
 	    .slot = self->slot,
 	    .promises = self->role == CHILD_ADMIN ? h->promises : NULL,
 	    .hub_address = (uint64_t)getpid(),
@@ -342,7 +352,7 @@ serve_service(struct hub *h, struct child *self, int hub_fd)
 	case CHILD_SIGNER:
 		_exit(signer_run(hub_fd));
 	case CHILD_DOOR:
-		_exit(door_run(&conf, h->shared, hub_fd));
+		_exit(door_run(&conf, h->shared, h->stats, hub_fd));
 	case CHILD_MAKER:
 		run_maker(h, &sibling, hub_fd, shared_fds[1]);
 	case CHILD_SESSION:

@@ -60,7 +60,8 @@ struct session_args {
 	void *reach_arg;
 	bool own_log;              /* the process is this session's: its lines of log tell whose */
 	const struct logring *log; /* borrowed; NULL: none is kept */
-	struct stats *stats; /* borrowed, and the slot to count in; NULL: in memory of its own */
+	struct stats
+	    *stats; /* borrowed, and the slot to count in; NULL after reach: in memory of its own */
 	int slot;
 	struct promise_table
 	    *promises;        /* borrowed; NULL: read promises are neither given nor heeded */

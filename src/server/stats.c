@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/io.h"
 #include "base/time.h"
 #include "proto/ops.h"
 
@@ -53,29 +56,58 @@ struct area {
 };
 
 struct stats {
-	struct area *area;
+	struct area *area; /* NULL: left */
 	size_t size;
+	int fd; /* -1 in a process that joined */
 	unsigned slots;
-	bool *taken; /* the hub's own: it believes no session */
+	bool *taken;        /* the hub's own: it believes no session */
+	unsigned free_from; /* no slot before is free */
 };
+
+static struct stats *
+new_stats(size_t size, struct cfs_err *err)
+{
+	struct stats *st = calloc(1, sizeof(*st));
+
+	if (!st) {
+		(void)err_code(err, CFS_ENOMEM);
+		return NULL;
+	}
+	st->fd = -1;
+	st->size = size;
+	st->slots = (unsigned)((size - sizeof(struct area)) / sizeof(struct slot)) - 1;
+	return st;
+}
+
+static int
+map(struct stats *st, int fd, struct cfs_err *err)
+{
+	void *p = mmap(NULL, st->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (p == MAP_FAILED)
+		return err_set_errno(err, errno, "shared memory of the counters");
+	st->area = p;
+	return 0;
+}
 
 int
 stats_new(unsigned slots, struct stats **out, struct cfs_err *err)
 {
-	struct stats *st = calloc(1, sizeof(*st));
+	size_t size = sizeof(struct area) + ((size_t)slots + 1) * sizeof(struct slot);
+	struct stats *st = new_stats(size, err);
+	int rc = 0;
 
 	*out = NULL;
 	if (!st)
-		return err_code(err, CFS_ENOMEM);
-	st->slots = slots;
-	st->size = sizeof(struct area) + (slots + 1) * sizeof(struct slot);
+		return CFS_ENOMEM;
 	st->taken = calloc(slots, sizeof(*st->taken));
-	st->area = mmap(NULL, st->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (!st->taken || st->area == MAP_FAILED) {
-		int rc = err_set_errno(err, errno, "shared memory of the counters");
-
-		free(st->taken);
-		free(st);
+	st->fd = memfd_create("cfs-counters", MFD_CLOEXEC);
+	if (!st->taken || st->fd < 0 || ftruncate(st->fd, (off_t)size))
+		rc = err_set_errno(err, errno, "memory of the counters");
+	if (rc == 0)
+		rc = map(st, st->fd, err);
+	if (rc) {
+		stats_free(st);
 		return rc;
 	}
 	*out = st;
@@ -87,21 +119,57 @@ stats_free(struct stats *st)
 {
 	if (!st)
 		return;
-	(void)munmap(st->area, st->size);
+	stats_leave(st);
 	free(st->taken);
 	free(st);
+}
+
+void
+stats_leave(struct stats *st)
+{
+	if (st->area)
+		(void)munmap(st->area, st->size);
+	st->area = NULL;
+	fd_close(&st->fd);
+}
+
+int
+stats_fd(const struct stats *st)
+{
+	return st->fd;
+}
+
+int
+stats_join(int fd, struct stats **out, struct cfs_err *err)
+{
+	struct stat file;
+	struct stats *st;
+	int rc;
+
+	*out = NULL;
+	if (fstat(fd, &file))
+		return err_set_errno(err, errno, "shared memory of the counters");
+	st = new_stats((size_t)file.st_size, err);
+	if (!st)
+		return CFS_ENOMEM;
+	rc = map(st, fd, err);
+	if (rc) {
+		stats_free(st);
+		return rc;
+	}
+	*out = st;
+	return 0;
 }
 
 int
 stats_slot_take(struct stats *st)
 {
-	for (unsigned i = 0; i < st->slots; i++) {
-		if (!st->taken[i]) {
-			st->taken[i] = true;
-			return (int)i;
-		}
-	}
-	return -1;
+	while (st->free_from < st->slots && st->taken[st->free_from])
+		st->free_from++;
+	if (st->free_from == st->slots)
+		return -1;
+	st->taken[st->free_from] = true;
+	return (int)st->free_from;
 }
 
 void
@@ -111,6 +179,8 @@ stats_slot_free(struct stats *st, int slot)
 		return;
 	atomic_store(&st->area->slots[slot].pid, 0);
 	st->taken[slot] = false;
+	if ((unsigned)slot < st->free_from)
+		st->free_from = (unsigned)slot;
 }
 
 /* ---- writing ---- */

@@ -3,8 +3,8 @@
 #define CFS_SERVER_STATS_H
 
 /*
- * What the server counts, in memory that the hub makes before it forks and everybody inherits: a slot for each
- * connection, which its session alone writes, and totals. Counting is a store or two and never waits; whoever looks
+ * What the server counts, in memory that the hub makes before it forks: a slot for each connection, which the hub begins and its
+ * session alone writes from sign-in on, and totals. Counting is a store or two and never waits; whoever looks
  * (metrics, top) copies and adds up. It is for looking at alone: nothing is decided by what stands in here, and readers
  * take numbers and bounded strings from it, because a session that was taken over can write all of it.
  *
@@ -46,13 +46,21 @@ struct stats;
 int stats_new(unsigned slots, struct stats **out, struct cfs_err *err);
 void stats_free(struct stats *st);
 
+/*
+ * A forked process that is not to touch it (yet) leaves it, and joins again with the descriptor (borrowed both times) that somebody
+ * who has it sends. What has left is good for nothing but being freed.
+ */
+void stats_leave(struct stats *st);
+int stats_fd(const struct stats *st);
+int stats_join(int fd, struct stats **out, struct cfs_err *err);
+
 /* ---- the hub's */
 
 /* A free slot, or -1: then the connection is counted in the totals alone. The hub's own list says which are free. */
 int stats_slot_take(struct stats *st);
 void stats_slot_free(struct stats *st, int slot);
 
-/* ---- a session's: one thread. slot -1 is nobody's, and takes everything. */
+/* ---- a session's, stats_begin() the hub's: one thread. slot -1 is nobody's, and takes everything. */
 
 void stats_begin(struct stats *st, int slot, uint32_t pid, int64_t since_ns, const char *peer,
 		 bool admin);

@@ -11,8 +11,8 @@
 /* The upper half of a blob's tag is the number of its upload (ops.def, UPLOADING). */
 #define UPLOAD_OF(tag) ((tag) >> 32)
 
-int
-tally_init(struct session *s)
+static int
+begin(struct session *s)
 {
 	const struct session_args *args = s->args;
 	struct cfs_err err = CFS_ERR_INIT;
@@ -27,9 +27,23 @@ tally_init(struct session *s)
 		s->stats = s->own_stats;
 		s->slot = stats_slot_take(s->stats);
 	}
-	stats_begin(s->stats, s->slot, (uint32_t)getpid(), now_real_ns(), args->peer.address,
-		    args->peer.admin);
+	/* Others were begun by the hub. */
+	if (s->own_stats || args->peer.admin)
+		stats_begin(s->stats, s->slot, (uint32_t)getpid(), now_real_ns(),
+			    args->peer.address, args->peer.admin);
 	return 0;
+}
+
+int
+tally_init(struct session *s)
+{
+	return s->store ? begin(s) : 0;
+}
+
+int
+tally_join(struct session *s)
+{
+	return begin(s);
 }
 
 void
@@ -47,13 +61,16 @@ tally_signed_in(struct session *s)
 void
 tally_refused(struct session *s)
 {
-	stats_count(s->stats, s->slot, STATS_REFUSED, 1);
+	/* Else the door does. */
+	if (s->stats)
+		stats_count(s->stats, s->slot, STATS_REFUSED, 1);
 }
 
 void
 tally_op(struct session *s, const struct op_desc *op, uint64_t came_ns, int status)
 {
-	stats_op(s->stats, s->slot, op->number, came_ns, now_mono_ns(), status);
+	if (s->stats)
+		stats_op(s->stats, s->slot, op->number, came_ns, now_mono_ns(), status);
 }
 
 void
@@ -86,6 +103,8 @@ tally_blob(struct session *s, uint64_t tag, uint64_t bytes)
 void
 tally_turn(struct session *s)
 {
+	if (!s->stats)
+		return;
 	stats_bytes(s->stats, s->slot, s->stream->bytes_in, s->stream->bytes_out);
 	stats_told(s->stats, s->slot, s->watch.on ? s->watch.cursor : 0);
 }

@@ -6,8 +6,9 @@
 
 #include "server/state.h"
 
-/* 0 or CFS_ENOMEM. */
+/* 0 or CFS_ENOMEM. A session that has no store yet counts nothing, until it joins. */
 int tally_init(struct session *s);
+int tally_join(struct session *s);
 void tally_fini(struct session *s);
 
 void tally_signed_in(struct session *s);

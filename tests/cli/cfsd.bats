@@ -379,7 +379,7 @@ has_open() {
 	[ -n "$(find "/proc/$1/fd" -lname "$2" 2>/dev/null)" ]
 }
 
-@test "before sign-in a session has neither the store's memory and lock nor the table of read promises" {
+@test "before sign-in a session has neither the store nor any memory that others have" {
 	require_tool pgrep
 	# What this shell has open is nobody's business.
 	exec 20>"$T/of the starter"
@@ -395,12 +395,17 @@ has_open() {
 	wait_until 5 eval "! maps $stranger cfs-store"
 	run ! maps "$stranger" promises
 	run ! maps "$stranger" cfs-promised
+	run ! maps "$stranger" cfs-counters
+	run ! maps "$stranger" cfs-log
+	run ! maps "$stranger" ' [r-][w-][x-]s '
 	run ! has_open "$stranger" "$T/store/*"
 	is_closed "$T/of the starter"
 	stay alice
 	session=$(admin sessions --json | grep -o '"pid":[0-9]*,"user":"alice"' | grep -o '[0-9]*' | head -n 1)
 	maps "$session" promises
 	maps "$session" cfs-promised
+	maps "$session" cfs-counters
+	maps "$session" cfs-log
 	maps "$session" cfs-store
 	has_open "$session" "$T/store/lock"
 	exec 5>&- 9>&-

@@ -35,7 +35,7 @@ run(void *arg)
 {
 	struct doorway *d = arg;
 
-	assert_int_equal(door_run(&d->t->store_conf, d->t->shared, d->other), 0);
+	assert_int_equal(door_run(&d->t->store_conf, d->t->shared, NULL, d->other), 0);
 	return NULL;
 }
 

@@ -178,6 +178,8 @@ orders_meet_sign_ins(void **state)
 	assert_int_equal(store_create(store, NULL), 0);
 	assert_int_equal(store_shared_new(&h->shared, NULL), 0);
 	assert_int_equal(promise_table_new(NULL, 1000, &h->promises, NULL), 0);
+	assert_int_equal(stats_new(8, &h->stats, NULL), 0);
+	assert_int_equal(logring_new(&h->log, &h->log_fd, NULL), 0);
 	assert_int_equal(sandbox_new(store, NULL, getpid(), &h->sandbox, NULL), 0);
 	alice = arrive(h, 1);
 	late = arrive(h, 2);
@@ -212,6 +214,9 @@ orders_meet_sign_ins(void **state)
 	children_clear(&h->children);
 	sandbox_free(h->sandbox);
 	promise_table_free(h->promises);
+	stats_free(h->stats);
+	logring_free(h->log);
+	fd_close(&h->log_fd);
 	store_shared_free(h->shared);
 	free(h);
 	(void)snprintf(command, sizeof(command), "rm -rf %s", folder);

@@ -205,6 +205,26 @@ a_reader_is_not_taken_in_by_what_stands_there(void **state)
 	stats_free(st);
 }
 
+static void
+who_joins_has_the_same(void **state)
+{
+	struct stats *st = make(3), *joined;
+	struct stats_session one;
+	struct stats_totals totals;
+
+	(void)state;
+	assert_int_equal(stats_join(stats_fd(st), &joined, NULL), 0);
+	assert_int_equal(stats_slots(joined), 3);
+	stats_begin(st, 2, 7, 5, "peer", false);
+	stats_signed_in(joined, 2, 9, "alice", "laptop");
+	assert_true(stats_session(st, 2, &one));
+	assert_int_equal(one.user_id, 9);
+	stats_free(joined);
+	stats_totals(st, &totals);
+	assert_int_equal(totals.counters[STATS_SIGNINS], 1);
+	stats_free(st);
+}
+
 int
 main(void)
 {
@@ -215,6 +235,7 @@ main(void)
 	    cmocka_unit_test(transfers_begin_move_and_end),
 	    cmocka_unit_test(readers_see_whole_states_while_another_process_writes),
 	    cmocka_unit_test(a_reader_is_not_taken_in_by_what_stands_there),
+	    cmocka_unit_test(who_joins_has_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

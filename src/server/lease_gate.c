@@ -22,12 +22,27 @@
 #define ASK_AGAIN_NS  (500 * (uint64_t)NS_PER_MS)
 #define LOOK_AGAIN_NS (20 * (uint64_t)NS_PER_MS)
 
+/* The rows of a listing that are looked at; one answer has no more. */
+#define ROWS_MAX 4096u
+
 /* A client that was asked to give its leases back. */
 struct lease_ask {
 	struct lease_ask *next;
 	unsigned slot;
 	struct promise_holder holder;
 	uint64_t ticket, asked_ns, looked_ns;
+	uint64_t
+	    again; /* the ticket of the next question to him, for who came while this one was under way; 0: none */
+};
+
+/*
+ * A look that waits for all questions up to its own. Then it is done, whoever has a lease by now: what is done under one that
+ * was taken later happens at the same time as the look. So nobody can keep it waiting by taking one lease after the other.
+ */
+struct parked {
+	struct parked *next;
+	uint64_t ticket;
+	struct change *request;
 };
 
 void
@@ -46,10 +61,11 @@ lease_gate_fini(struct session *s)
 		free(a);
 	}
 	while (s->gate.parked) {
-		struct change *c = s->gate.parked;
+		struct parked *p = s->gate.parked;
 
-		s->gate.parked = c->next;
-		free(c);
+		s->gate.parked = p->next;
+		free(p->request);
+		free(p);
 	}
 }
 
@@ -61,18 +77,50 @@ add(const struct session *s, struct promise_set *set, uint64_t ino)
 	promise_lease_holders(s->args->promises, ino, set);
 }
 
-/* The directory, and what stands in it under that name if it is one itself: it has to be empty. */
+/*
+ * The directory, and what stands in it under that name: its attributes are told, or it is a directory that has to be empty
+ * or gets another parent.
+ */
 static void
-add_directory_at(struct session *s, struct promise_set *set, uint64_t dir, uint32_t gen,
-		 struct str name)
+add_name(struct session *s, struct promise_set *set, uint64_t dir, uint32_t gen, struct str name)
 {
 	struct inode_attr a;
 
 	add(s, set, dir);
 	if (names_lookup(s->store, &s->cred, (struct inode_ref){.ino = dir, .gen = gen},
-			 convert_view(name), &a, NULL) == 0 &&
-	    a.type == INODE_DIR)
+			 convert_view(name), &a, NULL) == 0)
 		add(s, set, a.ino);
+}
+
+struct rows {
+	struct session *s;
+	struct promise_set *set;
+	unsigned count;
+};
+
+static int
+add_row(void *arg, uint64_t cookie, struct bytes_view name, const struct inode_attr *attr)
+{
+	struct rows *r = arg;
+
+	(void)cookie;
+	(void)name;
+	add(r->s, r->set, attr->ino);
+	return ++r->count == ROWS_MAX;
+}
+
+/* A directory and what is in it, whose attributes are told. */
+static void
+add_listing(struct session *s, struct promise_set *set, const struct m_readdir_req *req)
+{
+	struct rows rows = {.s = s, .set = set};
+	uint64_t parent;
+	bool eof;
+
+	add(s, set, req->dir);
+	(void)names_readdir(s->store, &s->cred,
+			    (struct inode_ref){.ino = req->dir, .gen = req->gen}, req->cookie,
+			    add_row, &rows, &eof, &parent, NULL);
 }
 
 static void
@@ -112,13 +160,14 @@ add_change(struct session *s, unsigned op, const union m_any *req, struct promis
 		add(s, set, req->link_req.dir);
 		break;
 	case OP_UNLINK:
-		add_directory_at(s, set, req->unlink_req.dir, req->unlink_req.dir_gen,
-				 req->unlink_req.name);
+		add_name(s, set, req->unlink_req.dir, req->unlink_req.dir_gen,
+			 req->unlink_req.name);
 		break;
 	case OP_RENAME:
-		add(s, set, req->rename_req.dir);
-		add_directory_at(s, set, req->rename_req.to_dir, req->rename_req.to_gen,
-				 req->rename_req.to_name);
+		add_name(s, set, req->rename_req.dir, req->rename_req.dir_gen,
+			 req->rename_req.name);
+		add_name(s, set, req->rename_req.to_dir, req->rename_req.to_gen,
+			 req->rename_req.to_name);
 		break;
 	case OP_HOLD:
 		break;
@@ -133,10 +182,10 @@ add_look(struct session *s, unsigned op, const union m_any *req, struct promise_
 {
 	switch (op) {
 	case OP_LOOKUP:
-		add(s, set, req->lookup_req.dir);
+		add_name(s, set, req->lookup_req.dir, req->lookup_req.gen, req->lookup_req.name);
 		break;
 	case OP_READDIR:
-		add(s, set, req->readdir_req.dir);
+		add_listing(s, set, &req->readdir_req);
 		break;
 	case OP_NAMES:
 		add(s, set, req->names_req.dir);
@@ -199,8 +248,13 @@ ask(struct session *s, unsigned slot)
 
 	while (a && a->holder.owner != holder.owner)
 		a = a->next;
-	if (a)
+	if (a) {
+		/* What he answers now he may have said before this request came. */
+		if (a->again == 0)
+			a->again = ++s->changed.last_ticket;
+		s->gate.ticket = max_u64(s->gate.ticket, a->again);
 		return;
+	}
 	a = calloc(1, sizeof(*a));
 	if (!a) {
 		session_end(s, CFS_ENOMEM);
@@ -208,7 +262,7 @@ ask(struct session *s, unsigned slot)
 	}
 	a->slot = slot;
 	a->holder = holder;
-	a->ticket = ++s->changed.last_ticket;
+	a->ticket = s->gate.ticket = ++s->changed.last_ticket;
 	a->next = s->gate.asks;
 	s->gate.asks = a;
 	send_ask(s, a);
@@ -221,7 +275,8 @@ lease_gate_holds(struct session *s, const struct op_desc *op, const union m_any 
 	struct promise_set set = {{0}};
 	bool holds = false;
 
-	if (!t || !promise_leases_others(t, s->promises.slot))
+	s->gate.ticket = 0;
+	if (!t || s->gate.passing || !promise_leases_others(t, s->promises.slot))
 		return false;
 	if (op->how & HOW_CHANGE)
 		add_change(s, op->number, req, &set);
@@ -247,44 +302,75 @@ lease_gate_holds(struct session *s, const struct op_desc *op, const union m_any 
 void
 lease_gate_park(struct session *s, const struct frame *f)
 {
-	struct change *c = batch_change_new(f, NULL);
+	struct parked *p = malloc(sizeof(*p));
 
-	if (!c) {
+	if (p)
+		*p =
+		    (struct parked){.ticket = s->gate.ticket, .request = batch_change_new(f, NULL)};
+	if (!p || !p->request) {
+		free(p);
 		session_end(s, CFS_ENOMEM);
 		return;
 	}
-	*s->gate.parked_tail = c;
-	s->gate.parked_tail = &c->next;
+	*s->gate.parked_tail = p;
+	s->gate.parked_tail = &p->next;
 	s->gate.parked_count++;
 }
 
-/* Somebody is in the way no more: everything that waits tries again. */
+static void
+dispatch_parked(struct session *s, struct change *c)
+{
+	const struct frame f = {
+	    .op = c->op->number,
+	    .desc = c->op,
+	    .number = c->number,
+	    .flags = c->flags,
+	    .payload = c->payload,
+	    .len = (uint32_t)c->len,
+	};
+
+	s->gate.passing = true;
+	dispatch_request(s, &f, NULL, 0);
+	s->gate.passing = false;
+}
+
+/* The lowest ticket of a question that has no answer. */
+static uint64_t
+first_ticket(const struct session *s)
+{
+	uint64_t t = UINT64_MAX;
+
+	for (const struct lease_ask *a = s->gate.asks; a; a = a->next)
+		t = min_u64(t, a->ticket);
+	return t;
+}
+
+/* Somebody is in the way no more. A change looks again: what others did ahead since must be done before it. */
 static void
 let_through(struct session *s)
 {
-	struct change *c = s->gate.parked;
+	uint64_t before = first_ticket(s);
+	struct parked **at = &s->gate.parked;
 
+	s->gate.fewer = false;
 	s->batch.wanted = s->batch.head != NULL;
-	s->gate.parked = NULL;
-	s->gate.parked_tail = &s->gate.parked;
-	s->gate.parked_count = 0;
-	while (c) {
-		struct change *next = c->next;
-		struct frame f = {
-		    .op = c->op->number,
-		    .desc = c->op,
-		    .number = c->number,
-		    .flags = c->flags,
-		    .payload = c->payload,
-		    .len = (uint32_t)c->len,
-		};
+	while (*at) {
+		struct parked *p = *at;
 
-		dispatch_request(s, &f, NULL, 0);
-		free(c);
-		c = next;
+		if (p->ticket >= before) {
+			at = &p->next;
+			continue;
+		}
+		*at = p->next;
+		s->gate.parked_count--;
+		dispatch_parked(s, p->request);
+		free(p->request);
+		free(p);
 	}
+	s->gate.parked_tail = at;
 }
 
+/* Anywhere, also while another request is being answered that asks the hub: what waited goes on from lease_gate_run(). */
 bool
 lease_gate_answered(struct session *s, const struct hub_msg *m)
 {
@@ -296,16 +382,22 @@ lease_gate_answered(struct session *s, const struct hub_msg *m)
 	a = *at;
 	if (!a)
 		return false;
-	*at = a->next;
-	free(a);
-	let_through(s);
+	s->gate.fewer = true;
+	if (a->again) {
+		a->ticket = a->again;
+		a->again = 0;
+		send_ask(s, a);
+	} else {
+		*at = a->next;
+		free(a);
+	}
 	return true;
 }
 
 uint64_t
 lease_gate_timer(const struct session *s)
 {
-	uint64_t t = UINT64_MAX;
+	uint64_t t = s->gate.fewer ? 0 : UINT64_MAX;
 
 	for (const struct lease_ask *a = s->gate.asks; a; a = a->next)
 		t = min_u64(t, min_u64(a->looked_ns + LOOK_AGAIN_NS, a->holder.until_ns));
@@ -326,21 +418,16 @@ is_out_of_the_way(struct session *s, const struct lease_ask *a, uint64_t now)
 	return true;
 }
 
-void
-lease_gate_run(struct session *s)
+static void
+look_after_asks(struct session *s, uint64_t now)
 {
-	uint64_t now = now_mono_ns();
-	bool fewer = false;
-
-	if (!s->gate.asks || now < lease_gate_timer(s))
-		return;
 	for (struct lease_ask **at = &s->gate.asks; *at;) {
 		struct lease_ask *a = *at;
 
 		if (is_out_of_the_way(s, a, now)) {
 			*at = a->next;
 			free(a);
-			fewer = true;
+			s->gate.fewer = true;
 			continue;
 		}
 		a->looked_ns = now;
@@ -349,6 +436,24 @@ lease_gate_run(struct session *s)
 			send_ask(s, a);
 		at = &a->next;
 	}
-	if (fewer)
+}
+
+void
+lease_gate_run(struct session *s)
+{
+	uint64_t now;
+
+	if (!s->gate.asks && !s->gate.fewer)
+		return;
+	now = now_mono_ns();
+	if (now >= lease_gate_timer(s))
+		look_after_asks(s, now);
+	if (s->gate.fewer)
 		let_through(s);
+}
+
+bool
+lease_gate_waits(const struct session *s)
+{
+	return s->gate.asks != NULL && !s->batch.wanted;
 }

@@ -12,7 +12,9 @@ struct lease {
 	struct lease *next;
 	uint64_t dir;
 	struct buf inos; /* uint64_t: the directory, and what is in it */
+	uint64_t parent; /* of the directory */
 	bool ends;       /* with the transaction under way */
+	bool has_links;
 };
 
 static size_t
@@ -121,7 +123,11 @@ add_entry(void *arg, uint64_t cookie, struct bytes_view name, const struct inode
 {
 	(void)cookie;
 	(void)name;
-	return add_ino(arg, attr->ino);
+	struct lease *l = arg;
+
+	/* A file's number of links is to be seen at its other names, too, which are anywhere. */
+	l->has_links = l->has_links || (attr->type != INODE_DIR && attr->nlink > 1);
+	return l->has_links ? 1 : add_ino(l, attr->ino);
 }
 
 /* The directory and what is in it; NULL in *out: it takes too long, or is not of the kind. */
@@ -129,7 +135,6 @@ static int
 read_directory(struct session *s, struct inode_ref dir, struct lease **out, struct cfs_err *err)
 {
 	struct inode_attr a;
-	uint64_t parent;
 	bool eof = false;
 	int rc = names_getattr(s->store, &s->cred, dir, &a, err);
 
@@ -142,8 +147,9 @@ read_directory(struct session *s, struct inode_ref dir, struct lease **out, stru
 	(*out)->dir = dir.ino;
 	rc = add_ino(*out, dir.ino);
 	if (rc == 0)
-		rc = names_readdir(s->store, &s->cred, dir, 0, add_entry, *out, &eof, &parent, err);
-	if (rc || !eof || ino_count(*out) != a.size + 1) {
+		rc = names_readdir(s->store, &s->cred, dir, 0, add_entry, *out, &eof,
+				   &(*out)->parent, err);
+	if (rc || !eof || (*out)->has_links || ino_count(*out) != a.size + 1) {
 		lease_free(*out);
 		*out = NULL;
 	}
@@ -183,20 +189,19 @@ is_only_ours(struct session *s, const struct lease *l)
 	return true;
 }
 
-static struct lease **
-find(struct session *s, uint64_t dir)
+static void
+end_with_commit(struct session *s, uint64_t dir)
 {
-	struct lease **at = &s->leases.first;
-
-	while (*at && (*at)->dir != dir)
-		at = &(*at)->next;
-	return at;
+	for (struct lease *l = s->leases.first; l; l = l->next) {
+		if (l->dir == dir)
+			l->ends = s->leases.ending = true;
+	}
 }
 
 static int
 take(struct session *s, struct inode_ref dir, struct m_lease_rep *rep, struct cfs_err *err)
 {
-	struct lease **old = find(s, dir.ino), *l;
+	struct lease *l;
 	int rc;
 
 	if (!may_take(s))
@@ -204,8 +209,8 @@ take(struct session *s, struct inode_ref dir, struct m_lease_rep *rep, struct cf
 	rc = read_directory(s, dir, &l, err);
 	if (rc || !l)
 		return rc;
-	if (*old)
-		end_at(s, old);
+	/* What was done under an earlier one may be in this very transaction. */
+	end_with_commit(s, dir.ino);
 	l->next = s->leases.first;
 	s->leases.first = l;
 	s->leases.count++;
@@ -214,6 +219,7 @@ take(struct session *s, struct inode_ref dir, struct m_lease_rep *rep, struct cf
 	set_bits(s, l);
 	rep->granted = is_only_ours(s, l);
 	rep->names = (uint32_t)ino_count(l) - 1;
+	rep->parent = l->parent;
 	if (!rep->granted)
 		end_at(s, &s->leases.first);
 	return 0;
@@ -221,15 +227,15 @@ take(struct session *s, struct inode_ref dir, struct m_lease_rep *rep, struct cf
 
 /* ---- ending */
 
+/* Those that cover the inode; 0: all. */
 static void
-end_with_commit(struct session *s, uint64_t dir)
+end_covering(struct session *s, uint64_t ino)
 {
-	struct lease **at = find(s, dir);
-
-	if (!*at)
-		return;
-	(*at)->ends = true;
-	s->leases.ending = true;
+	for (struct lease *l = s->leases.first; l; l = l->next) {
+		for (size_t i = 0; i < ino_count(l) && !l->ends; i++)
+			l->ends = ino == 0 || ino_at(l, i) == ino;
+		s->leases.ending = s->leases.ending || l->ends;
+	}
 }
 
 int
@@ -242,10 +248,13 @@ leases_do(struct session *s, const struct m_lease_req *req, struct m_lease_rep *
 		return 0;
 	if (!req->back)
 		return take(s, dir, rep, err);
-	if (req->dir == 0)
-		s->leases.ending = s->leases.all_end = true;
-	else
+	if (req->dir != 0) {
 		end_with_commit(s, req->dir);
+	} else {
+		/* Not what is taken behind this in the same transaction. */
+		end_covering(s, 0);
+		s->leases.ending = s->leases.earlier_end = true;
+	}
 	return 0;
 }
 
@@ -267,6 +276,7 @@ leases_note_change(struct session *s, const struct op_desc *op, const union m_an
 		break;
 	case OP_LINK:
 		end_with_commit(s, req->link_req.dir);
+		end_covering(s, req->link_req.ino);
 		break;
 	case OP_RENAME:
 		end_with_commit(s, req->rename_req.dir);
@@ -289,14 +299,14 @@ leases_committed(struct session *s)
 	if (!s->leases.ending)
 		return;
 	while (*at) {
-		if (s->leases.all_end || (*at)->ends)
+		if ((*at)->ends)
 			end_at(s, at);
 		else
 			at = &(*at)->next;
 	}
-	if (s->leases.all_end)
-		promise_lease_end_client(s->args->promises, &s->promises.client);
-	s->leases.ending = s->leases.all_end = false;
+	if (s->leases.earlier_end && s->promises.slot >= 0)
+		promise_lease_end_earlier(s->args->promises, (unsigned)s->promises.slot);
+	s->leases.ending = s->leases.earlier_end = false;
 }
 
 void
@@ -304,5 +314,5 @@ leases_undone(struct session *s)
 {
 	for (struct lease *l = s->leases.first; l; l = l->next)
 		l->ends = false;
-	s->leases.ending = s->leases.all_end = false;
+	s->leases.ending = s->leases.earlier_end = false;
 }

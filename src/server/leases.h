@@ -10,9 +10,10 @@
  * LEASE itself never waits, and neither does what a client does under a lease: what it does otherwise it does not
  * answer ahead, and nothing behind it until that is answered.
  *
- * A lease covers the directory and all inodes in it. It ends when the client gives it back, when it changes names there
- * otherwise than by removing them, when the directory is removed, and with the client's read promises; each of these
- * counts from the commit on that holds the changes before it.
+ * A lease covers the directory and all inodes in it, of which no file has names elsewhere. It ends when the client gives it
+ * back, when it changes names there otherwise than by removing them or makes another name for a file of them, when the
+ * directory is removed, and with the client's read promises; each of these counts from the commit on that holds the
+ * changes before it.
  */
 
 #include "server/state.h"

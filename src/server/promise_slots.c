@@ -321,11 +321,16 @@ promise_void_client(struct promise_table *t, const struct id128 *client, int but
 }
 
 void
-promise_lease_end_client(struct promise_table *t, const struct id128 *client)
+promise_lease_end_earlier(struct promise_table *t, unsigned slot)
 {
-	for (unsigned i = 0; i < PROMISE_SLOTS && promise_leases_others(t, -1); i++) {
-		if (atomic_load(&t->s->slot[i].owner) != 0 &&
-		    id128_equal(&t->s->slot[i].client, client))
+	const struct slot *own = &t->s->slot[slot];
+	uint64_t mine = atomic_load(&own->owner);
+
+	for (unsigned i = 0; i < PROMISE_SLOTS && promise_leases_others(t, (int)slot); i++) {
+		uint64_t owner = atomic_load(&t->s->slot[i].owner);
+
+		/* Serial numbers are in front: a connection made since then has what it has. */
+		if (owner != 0 && owner < mine && id128_equal(&t->s->slot[i].client, &own->client))
 			promise_lease_end(t, i);
 	}
 }

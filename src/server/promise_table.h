@@ -126,7 +126,7 @@ bool promise_is_over(struct promise_table *t, unsigned slot, const struct promis
 		     uint64_t now_ns);
 /* All slots of the client but this one are void at once: it has come back, and trusts nothing that they promised. */
 void promise_void_client(struct promise_table *t, const struct id128 *client, int but_slot);
-/* None of the client's slots has leases any more: all that it did under them is in the store. */
-void promise_lease_end_client(struct promise_table *t, const struct id128 *client);
+/* None of the slots that the same client took before this one has leases any more: what it did under them is in the store. */
+void promise_lease_end_earlier(struct promise_table *t, unsigned slot);
 
 #endif

@@ -275,6 +275,14 @@ wait_for_work(struct session *s)
 		watch_rung(s);
 }
 
+/* Nothing is under way but what waits for others, and that the client repeats on its next line. */
+static bool
+waits_for_leases(const struct session *s)
+{
+	return lease_gate_waits(s) && input_in_flight(s) == s->gate.parked_count + s->batch.count &&
+	       frame_writer_queued(s->writer) == 0;
+}
+
 static bool
 finished(const struct session *s)
 {
@@ -282,7 +290,8 @@ finished(const struct session *s)
 		return true;
 	if (!s->ending || s->hold_until)
 		return false;
-	return (quiet(s) && !s->out_blocked) || deadline_passed(s->close_deadline);
+	return ((quiet(s) || waits_for_leases(s)) && !s->out_blocked) ||
+	       deadline_passed(s->close_deadline);
 }
 
 void

@@ -141,14 +141,18 @@ struct leases {
 	unsigned count;
 	uint32_t *bucket_rows; /* inodes of theirs in each bucket of the table */
 	uint64_t recall;       /* the push that takes all back, 0 none is under way */
-	bool ending, all_end;  /* some, or all, end with the transaction under way */
+	bool ending;           /* some end with the transaction under way, */
+	bool earlier_end;      /* and those of the client's earlier connections */
 };
 
 /* Who is asked for his leases, and the requests that wait for that (lease_gate.h). */
 struct lease_gate {
 	struct lease_ask *asks;
-	struct change *parked, **parked_tail;
+	struct parked *parked, **parked_tail;
 	unsigned parked_count;
+	uint64_t ticket; /* of the last question for the request that is being looked at */
+	bool fewer;      /* somebody is in the way no more: what waited for him may go on */
+	bool passing;    /* the request has waited */
 };
 
 /* Requests about locks that the hub has not answered (locking.h). */

@@ -30,6 +30,7 @@ struct inode {
 	bool used;        /* since the hand came by */
 	bool counted_dir; /* in n_dirs */
 	uint64_t place;   /* see place.h; 0: none */
+	bool left;        /* it is not there any more: the name is gone, or another's */
 	struct inode *place_next;
 
 	pthread_mutex_t lock;

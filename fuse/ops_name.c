@@ -287,6 +287,12 @@ op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *na
 	make(req, parent, name, S_IFLNK | 0777, 0, target);
 }
 
+static uint64_t
+place_in(const struct name_change *n)
+{
+	return place_of(n->dir->ref.ino, n->name, strlen(n->name));
+}
+
 /* One removal so soon after another, and more will follow. */
 #define REMOVALS_NS (200 * (uint64_t)NS_PER_MS)
 
@@ -304,8 +310,7 @@ static bool
 removed_ahead(struct mount *m, const struct name_change *n, bool directory)
 {
 	bool many = name_removals(m);
-	struct inode *i =
-	    place_find(&m->inodes, place_of(n->dir->ref.ino, n->name, strlen(n->name)), PLACE_NOW);
+	struct inode *i = place_find(&m->inodes, place_in(n), PLACE_NOW);
 	bool done = false, open = false;
 
 	atomic_store(&m->removed_ns, now_mono_ns());
@@ -345,6 +350,9 @@ remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, bool directory)
 	if (rc == 0 && !ahead) {
 		/* What was asked before says one link more. */
 		inode_put(&m->inodes, inodes_note_foreign(&m->inodes, ino, true));
+	}
+	if (rc == 0) {
+		place_removed(&m->inodes, place_in(&n));
 	}
 	name_change_end(m, &n);
 	inodes_note_links(&m->inodes);
@@ -386,6 +394,10 @@ op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t to_par
 		rc = cfs_rename(m->c, from.dir->ref, name, to.dir->ref, to_name,
 				(flags & RENAME_NOREPLACE) != 0, (flags & RENAME_EXCHANGE) != 0,
 				CFS_VISIBLE, NULL);
+	}
+	if (rc == 0) {
+		place_renamed(&m->inodes, place_in(&from), place_in(&to),
+			      (flags & RENAME_EXCHANGE) != 0);
 	}
 	name_change_end(m, &to);
 	name_change_end(m, &from);

@@ -41,11 +41,21 @@ place_take(struct inodes *t, struct inode *i)
 	i->place_next = NULL;
 }
 
+/* Locked. */
+static void
+leave(struct inodes *t, uint64_t place)
+{
+	for (struct inode *i = *bucket_of(t, place); i != NULL; i = i->place_next) {
+		i->left = i->left || i->place == place;
+	}
+}
+
 void
 place_put(struct inodes *t, struct inode *i, uint64_t place)
 {
 	struct inode **at;
 
+	i->left = false;
 	if (i->place == place && (place == 0 || *bucket_of(t, place) == i)) {
 		return;
 	}
@@ -53,6 +63,7 @@ place_put(struct inodes *t, struct inode *i, uint64_t place)
 	if (place == 0) {
 		return;
 	}
+	leave(t, place);
 	at = bucket_of(t, place);
 	i->place = place;
 	i->place_next = *at;
@@ -89,20 +100,31 @@ place_rehash(struct inodes *t, struct inode **old, size_t n_old)
 	}
 }
 
-struct inode *
-place_find(struct inodes *t, uint64_t place, enum place_which which)
+/* Locked. */
+static struct inode *
+find(struct inodes *t, uint64_t place, enum place_which which)
 {
 	struct inode *found = NULL;
 
-	pthread_mutex_lock(&t->lock);
 	for (struct inode *i = *bucket_of(t, place); i != NULL; i = i->place_next) {
-		if (i->place == place && i->lookups > 0) {
-			found = i;
-			if (which == PLACE_NOW) {
-				break;
-			}
+		if (i->place != place || i->lookups == 0) {
+			continue;
 		}
+		if (which == PLACE_NOW) {
+			return i->left ? NULL : i;
+		}
+		found = i;
 	}
+	return found;
+}
+
+struct inode *
+place_find(struct inodes *t, uint64_t place, enum place_which which)
+{
+	struct inode *found;
+
+	pthread_mutex_lock(&t->lock);
+	found = find(t, place, which);
 	if (found != NULL) {
 		found->refs++;
 	}
@@ -137,6 +159,33 @@ place_is_known(struct inodes *t, const struct inode *i)
 	known = i->place != 0;
 	pthread_mutex_unlock(&t->lock);
 	return known;
+}
+
+void
+place_removed(struct inodes *t, uint64_t place)
+{
+	pthread_mutex_lock(&t->lock);
+	leave(t, place);
+	pthread_mutex_unlock(&t->lock);
+}
+
+void
+place_renamed(struct inodes *t, uint64_t from, uint64_t to, bool exchange)
+{
+	struct inode *i, *old;
+
+	pthread_mutex_lock(&t->lock);
+	i = find(t, from, PLACE_NOW);
+	old = find(t, to, PLACE_NOW);
+	leave(t, from);
+	leave(t, to);
+	if (i != NULL) {
+		place_put(t, i, to);
+	}
+	if (old != NULL && exchange) {
+		place_put(t, old, from);
+	}
+	pthread_mutex_unlock(&t->lock);
 }
 
 void

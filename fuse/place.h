@@ -28,6 +28,9 @@ enum place_which { PLACE_NOW, PLACE_BEFORE };
 
 /* What the kernel knows at a place, held until inode_put(): what is there now, or the oldest of all. NULL: nothing. */
 struct inode *place_find(struct inodes *t, uint64_t place, enum place_which which);
+/* The kernel's own removal, or rename, is done: as long as it keeps others from those names. */
+void place_removed(struct inodes *t, uint64_t place);
+void place_renamed(struct inodes *t, uint64_t from, uint64_t to, bool exchange);
 /* The inode of that number if the kernel knows it, held until inode_put(). */
 struct inode *place_known(struct inodes *t, uint64_t ino);
 

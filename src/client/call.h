@@ -52,6 +52,7 @@ struct call {
 	uint16_t flags;      /* of the frame */
 	uint64_t number;
 	uint64_t ahead_dir, ahead_ino; /* what was done ahead: where, and to which inode */
+	uint64_t ahead_parent;         /* of that directory, whose listing shows its attributes */
 	uint64_t seq;                  /* change: number in the stream, 0 not given yet */
 	uint64_t sent_ns;              /* when it was wholly sent, or submitted */
 	uint64_t sent_boot_ns;         /* the same, by now_boot_ns() */

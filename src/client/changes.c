@@ -211,22 +211,32 @@ changes_ready(struct cfs *c, size_t size, struct cfs_err *err)
 	return rc;
 }
 
+struct settling {
+	const struct cfs *c;
+	uint64_t
+	    last_seq; /* what comes behind this is not waited for, or who waits would wait for ever */
+};
+
 static bool
 is_settled(void *arg)
 {
-	const struct cfs *c = arg;
+	const struct settling *w = arg;
+	const struct call *k = w->c->changes.first;
 
-	return c->changes.ahead == 0;
+	while (k != NULL && k->seq <= w->last_seq && !k->ahead)
+		k = k->change_next;
+	return k == NULL || k->seq > w->last_seq;
 }
 
 int
 changes_settle(struct cfs *c, struct cfs_err *err)
 {
+	struct settling until = {.c = c, .last_seq = c->changes.last_seq};
 	struct waiter w;
 
-	if (is_settled(c))
+	if (is_settled(&until))
 		return 0;
-	waiter_init(&w, c, is_settled, c, -1);
+	waiter_init(&w, c, is_settled, &until, -1);
 	w.breakable = true;
 	c->changes.watchers++;
 	int rc = conn_wait(c, &w, err);

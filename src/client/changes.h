@@ -60,7 +60,7 @@ int changes_take_ino(struct cfs *c, struct cfs_ref *out, struct cfs_err *err);
 
 /* Locked; may wait. Attaches the stream if it is not yet, and waits until there is room for size bytes more. */
 int changes_ready(struct cfs *c, size_t size, struct cfs_err *err);
-/* Locked; may wait. Until all that was done ahead is answered, for a look that would miss it. */
+/* Locked; may wait. Until all that was done ahead so far is answered, for a look that would miss it. */
 int changes_settle(struct cfs *c, struct cfs_err *err);
 /* Locked, after changes_ready() without a wait between: the change becomes the newest of the stream. */
 void changes_append(struct cfs *c, struct call *k);

@@ -78,11 +78,9 @@ leases_change_sent(struct cfs *c, const struct call *k, const union m_any *req)
 		drop_one(l, req->restore_req.dir);
 		break;
 	case OP_LINK:
-		drop_one(l, req->link_req.dir);
-		break;
 	case OP_RENAME:
-		drop_one(l, req->rename_req.dir);
-		drop_one(l, req->rename_req.to_dir);
+		/* Of a file in any of them, which has two names then, or of one of them, which has another parent. */
+		leases_drop(c);
 		break;
 	case OP_UNLINK:
 		count_removal(l, req->unlink_req.dir);
@@ -145,6 +143,7 @@ answered(struct call *k)
 		}
 		l->held[l->count++] = (struct client_lease){
 		    .dir = dir,
+		    .parent = rep.parent,
 		    .names = rep.names > l->asked_removed ? rep.names - l->asked_removed : 0};
 		l->had = true;
 	} else if (k->code == 0 && rep.granted) {
@@ -258,11 +257,14 @@ bool
 leases_concern(const struct cfs *c, const struct call *look)
 {
 	uint64_t subject = 0;
+	bool shows_rows = false;
 
 	switch (look->op->number) {
 	case OP_LOOKUP:
-	case OP_GETATTR:
 	case OP_READDIR:
+		shows_rows = true;
+		/* fallthrough */
+	case OP_GETATTR:
 	case OP_NAMES:
 		/* Their first field says what they look at. */
 		subject = load_le64(look->req.data + FRAME_HEADER_SIZE);
@@ -276,7 +278,8 @@ leases_concern(const struct cfs *c, const struct call *look)
 		return false;
 	}
 	for (const struct call *k = c->changes.first; k != NULL; k = k->change_next) {
-		if (k->ahead && (k->ahead_dir == subject || k->ahead_ino == subject))
+		if (k->ahead && (k->ahead_dir == subject || k->ahead_ino == subject ||
+				 (shows_rows && k->ahead_parent == subject)))
 			return true;
 	}
 	return false;
@@ -290,7 +293,7 @@ may_go_ahead(struct cfs *c, const struct m_unlink_req *req)
 	const struct client_lease *emptied = req->directory ? find(l, req->ino) : NULL;
 
 	return !c->closing && c->trust != NULL && trust_is_held(c->trust) &&
-	       c->link.stream != NULL && find(l, req->dir) != NULL &&
+	       c->link.stream != NULL &&
 	       (!req->directory || (emptied != NULL && emptied->names == 0)) &&
 	       c->changes.state == CHANGES_ATTACHED && c->changes.count == c->changes.ahead &&
 	       c->changes.bytes < CHANGES_MAX_BYTES;
@@ -304,13 +307,17 @@ cfs_unlink_ahead(struct cfs *c, struct cfs_ref dir, const char *name, bool direc
 					 .name = str_from(name),
 					 .directory = directory,
 					 .ino = ino};
+	const struct client_lease *held;
 	struct call *k;
 	bool done = false;
 
 	pthread_mutex_lock(&c->lock);
-	if (may_go_ahead(c, &req) && call_new_locked(c, OP_UNLINK, &req, &k, NULL) == 0) {
-		k->later = k->ahead = true;
+	held = find(&c->leases, dir.ino);
+	if (held != NULL && may_go_ahead(c, &req) &&
+	    call_new_locked(c, OP_UNLINK, &req, &k, NULL) == 0) {
+		k->later = k->ahead = k->stays = true;
 		k->ahead_dir = dir.ino;
+		k->ahead_parent = held->parent;
 		k->ahead_ino = ino;
 		/* While some are under way, whoever reads their answers sends what has come together. */
 		k->lazy = c->changes.ahead > 0;

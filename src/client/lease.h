@@ -27,7 +27,7 @@ union m_any;
 #define CLIENT_LEASE_PUSHES 8u
 
 struct client_lease {
-	uint64_t dir;
+	uint64_t dir, parent;
 	uint32_t names; /* in it, when all that was sent is done */
 };
 

@@ -53,6 +53,8 @@ drop_changed(struct trust_memory *m, unsigned op, const union m_any *req)
 	case OP_UNLINK:
 		trust_memory_drop_name(m, req->unlink_req.dir, req->unlink_req.name);
 		trust_memory_drop_attr(m, req->unlink_req.dir);
+		if (req->unlink_req.ino != 0)
+			trust_memory_drop_attr(m, req->unlink_req.ino);
 		break;
 	case OP_RENAME:
 		trust_memory_drop_inode_at(m, req->rename_req.dir, req->rename_req.name);

@@ -37,6 +37,7 @@ mount_b() {
 remove_unheard() {
 	[ "$(find "$a/d" | wc -l)" -eq 82 ]
 	rm "$a/d/"f{1..20}
+	sync "$a/d"
 	proxy_tell hold up 0
 	timeout 10 rm "$a/d/"f{21..60}
 }
@@ -114,4 +115,20 @@ remove_unheard() {
 	[ "$(stat -c %h "$a/d/sub/other")" -eq 1 ]
 	exec 5<&-
 	[ "$(ls "$a/d")" = sub ]
+}
+
+@test "names that were other files' before go, too" {
+	ls -l "$a/d" >/dev/null
+	# Each has the place of one that the kernel still knows: moved away, exchanged, removed while it was open.
+	mv "$a/d/f41" "$a/d/g41" && mv "$a/d/f42" "$a/d/f41"
+	exec 5<"$a/d/f43"
+	mv "$a/d/f44" "$a/d/f43"
+	exec 6<"$a/d/f45"
+	rm "$a/d/f45" && ln "$a/d/f46" "$a/d/f45" && rm "$a/d/f46" && mv "$a/d/f47" "$a/d/f46"
+	rm "$a/d/"f{1..40} "$a/d/"f41 "$a/d/"f43 "$a/d/"f45 "$a/d/"f46 "$a/d/"f{48..60} "$a/d/g41"
+	[ "$(as alice cfs ls d)" = sub ] || { as alice cfs ls d >&2 && false; }
+	exec 5<&- 6<&-
+	rmdir "$a/d" 2>/dev/null && false
+	rm -r "$a/d"
+	[ -z "$(as alice cfs ls)" ]
 }

@@ -82,6 +82,42 @@ has_entry(struct inodes *t, uint64_t place)
 	return i != NULL;
 }
 
+static uint64_t
+ino_at(struct inodes *t, uint64_t place, enum place_which which)
+{
+	struct inode *i = place_find(t, place, which);
+	uint64_t ino = i != NULL ? i->ref.ino : 0;
+
+	inode_put(t, i);
+	return ino;
+}
+
+/* Who was at a place before is not there now, though the kernel still knows it. */
+static void
+test_places(void **state)
+{
+	struct inodes *t = *state;
+
+	look_up_many(t, 21, 4);
+	place_renamed(t, 21, 22, false);
+	assert_int_equal(ino_at(t, 21, PLACE_NOW), 0);
+	assert_int_equal(ino_at(t, 22, PLACE_NOW), 21);
+	assert_int_equal(ino_at(t, 22, PLACE_BEFORE), 22);
+	/* Of one whose place is not known: nobody is there now. */
+	place_renamed(t, 99, 22, false);
+	assert_int_equal(ino_at(t, 22, PLACE_NOW), 0);
+	place_renamed(t, 23, 24, true);
+	assert_int_equal(ino_at(t, 23, PLACE_NOW), 24);
+	assert_int_equal(ino_at(t, 24, PLACE_NOW), 23);
+	place_removed(t, 24);
+	assert_int_equal(ino_at(t, 24, PLACE_NOW), 0);
+	/* It has come back there. */
+	struct inode *i = inode_get(t, 23);
+	place_move(t, i, 24);
+	inode_put(t, i);
+	assert_int_equal(ino_at(t, 24, PLACE_NOW), 23);
+}
+
 static void
 test_bound(void **state)
 {
@@ -367,10 +403,19 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_bound),      TEST(test_unknown),     TEST(test_what_stays),
-	    TEST(test_used),       TEST(test_directories), TEST(test_overfull),
-	    TEST(test_forget),     TEST(test_generations), TEST(test_foreign),
-	    TEST(test_own_change), TEST(test_pages),       cmocka_unit_test(test_dropped_changes),
+	    TEST(test_places),
+	    TEST(test_bound),
+	    TEST(test_unknown),
+	    TEST(test_what_stays),
+	    TEST(test_used),
+	    TEST(test_directories),
+	    TEST(test_overfull),
+	    TEST(test_forget),
+	    TEST(test_generations),
+	    TEST(test_foreign),
+	    TEST(test_own_change),
+	    TEST(test_pages),
+	    cmocka_unit_test(test_dropped_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

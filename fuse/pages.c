@@ -15,6 +15,8 @@
 #define PROMISE_MIN_NS (NS_PER_S / 2)
 #define LAPSED_NS      ((uint64_t)NS_PER_S)
 #define LOOK_MS        10
+/* In one call, which nothing ends before its end: see pages.h. */
+#define UNITS_AT_ONCE  16u
 
 /* A request that waits for a store to end; it bars others. */
 struct pages_waiting {
@@ -172,18 +174,18 @@ begin(struct pages *p, struct pages_store *s)
 	return good;
 }
 
-/* An error is as good as an end: what is not there is read. */
+/* An error is as good as an end: what is not there is read. Ends early when somebody waits for that. */
 static void
-put(struct fuse_session *session, fuse_ino_t id, const struct pages_store *s)
+put(const struct pages *p, struct fuse_session *session, fuse_ino_t id, const struct pages_store *s)
 {
 	size_t units = s->size / PAGES_UNIT, from = 0;
 	int rc = 0;
 
-	while (rc == 0 && from < units) {
+	while (rc == 0 && from < units && atomic_load(&s->i->barred) == 0 && is_good(p, s, 0)) {
 		struct fuse_bufvec bytes = FUSE_BUFVEC_INIT(0);
 		size_t to = from;
 
-		while (to < units && !is_skipped(s, to)) {
+		while (to < units && to - from < UNITS_AT_ONCE && !is_skipped(s, to)) {
 			to++;
 		}
 		if (to > from) {
@@ -193,7 +195,7 @@ put(struct fuse_session *session, fuse_ino_t id, const struct pages_store *s)
 							(off_t)(s->offset + from * PAGES_UNIT),
 							&bytes, FUSE_BUF_NO_SPLICE);
 		}
-		from = to + 1;
+		from = to > from ? to : from + 1;
 	}
 }
 
@@ -258,7 +260,7 @@ pages_store(struct pages *p, struct pages_store *s)
 	if (session == NULL || !begin(p, s)) {
 		return false;
 	}
-	put(session, id, s);
+	put(p, session, id, s);
 	if (!is_good(p, s, 0)) {
 		fuse_lowlevel_notify_inval_inode(session, id, (off_t)s->offset, (off_t)s->size);
 	}

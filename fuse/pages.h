@@ -22,11 +22,13 @@
  *   (pages_await_lapsed(); for a second, lest every thread wait there).
  * - READs. The answer to one that is under way may be newer than the store (the change is not answered yet), so its pages are left
  *   out; one that comes while the store is under way is answered from the same bytes, and needs no server: so no store waits for the
- *   line. It is no older than when it was asked for, because of all of the above.
+ *   line, but for a READ that reaches beyond it. The answer is no older than the question, because of all of the above.
  *
  * The last page, if it is not full, is left out: a store never tells the kernel where the file ends.
  *
  * A store holds no lock of the mount. It needs a thread that takes READs from the kernel: when libfuse's loop has ended, pages_stop().
+ * Nothing, not even SIGKILL, ends a call that waits for a page, as with invalidations: a mount that is killed just then would stay, and its
+ * readers, until the connection is aborted (umount -f). So a store goes in calls of few pages.
  */
 
 #include <fuse_lowlevel.h>

@@ -25,6 +25,7 @@ counted() {
 	exec 9>&-
 }
 
+has_read() { [ $(($(reads) - before)) -gt "$1" ]; }
 reads() { counted 'cfs_operation_seconds_count{op="READ"}'; }
 sent() { counted 'cfs_bytes_total{direction="out"}'; }
 
@@ -37,11 +38,11 @@ search() {
 	echo "$3 blocks, $asked requests"
 }
 
-# Mounts whose stores into the kernel's pages come late.
+# mount_late DIR [MS]: its stores into the kernel's pages come late.
 mount_late() {
 	local late=${B:-build}/tests/late.so
 	[ "${late#/}" != "$late" ] || late=$CFS_TOP/$late
-	LD_PRELOAD=$late CFS_LATE_MS=20 ASAN_OPTIONS=verify_asan_link_order=0 mount_as alice "$1" -o subdir=alice
+	LD_PRELOAD=$late CFS_LATE_MS=${2:-20} ASAN_OPTIONS=verify_asan_link_order=0 mount_as alice "$1" -o subdir=alice
 }
 
 told() { as alice cfs receipts --json >"$T/told" && grep '"path"' "$T/told"; }
@@ -91,6 +92,27 @@ stale() { python3 "$BATS_TEST_DIRNAME/around/stale.py" "$1" "$2" "${CFS_STALE_SE
 	grep -q '"complete": *false' "$T/told" && run -1 grep '"complete": *true' "$T/told"
 }
 
+@test "a mount that is told to end while it fetches ends" {
+	local pid i readers=()
+	head -c 16M /dev/urandom >"$T/f"
+	as alice cfs put -q "$T/f" f
+	mount_late "$T/m" 100
+	# Each of them is left with a page that nobody reads any more, and a store may wait for it.
+	for i in {1..16}; do
+		python3 "$BATS_TEST_DIRNAME/around/endless.py" "$T/m/f" "$i" 2>>"$T/readers" 3>&- &
+		readers+=($!)
+	done
+	before=$(reads)
+	wait_until 20 has_read 2000
+	for pid in $(test_processes); do
+		! grep -qx cfs-mount "/proc/$pid/comm" || break
+	done
+	kill -TERM "$pid"
+	wait_until 20 eval "! kill -0 $pid 2>/dev/null"
+	wait "${readers[@]}" || true
+	run ! mountpoint -q "$T/m"
+}
+
 @test "what another mount writes is never read as it was before" {
 	mount_late "$T/m"
 	mount_as alice "$T/m2" -o subdir=alice
@@ -98,6 +120,6 @@ stale() { python3 "$BATS_TEST_DIRNAME/around/stale.py" "$1" "$2" "${CFS_STALE_SE
 }
 
 @test "what is written in this mount is never read as it was before" {
-	mount_late "$T/m"
+	mount_late "$T/m" 80
 	stale "$T/m/f" "$T/m/f"
 }

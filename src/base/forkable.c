@@ -11,6 +11,14 @@
 #define STEP      ((size_t)16)
 #define LARGE_MAX ((size_t)64 * 1024)
 
+/* The sanitizers' own allocators do not keep pieces in this way. */
+#if defined(CFS_SAN_ADDRESS) || defined(CFS_SAN_THREAD)
+#define KEEPS_PIECES 0
+#else
+#define KEEPS_PIECES 1
+#endif
+
+#if KEEPS_PIECES
 /* Takes pieces of a size until one comes from behind all that was in use, which goes back. */
 static void
 take_all(size_t size, uintptr_t end)
@@ -21,11 +29,12 @@ take_all(size_t size, uintptr_t end)
 		;
 	free(p);
 }
+#endif
 
 void
 forkable_heap(void)
 {
-#if !defined(CFS_SAN_ADDRESS) && !defined(CFS_SAN_THREAD)
+#if KEEPS_PIECES
 	uintptr_t end = (uintptr_t)sbrk(0) - mallinfo2().keepcost;
 
 	for (size_t size = LARGE_MAX; size > SMALL_MAX; size /= 2)

@@ -156,6 +156,38 @@ act_handle(struct side *s, const struct op *op, struct result *out)
 	}
 }
 
+static bool
+is_in(const char *dir, const char *path)
+{
+	size_t n = strlen(dir);
+
+	return strncmp(dir, path, n) == 0 && path[n] == '/';
+}
+
+/* Deepest first, as rm -r does it. */
+static void
+act_clear(struct side *s, const struct op *op, struct result *out)
+{
+	const char *dir = path_text(op->path);
+
+	for (unsigned i = 0; i < PATHS; i++) {
+		const char *path = path_text(i);
+		int fd = is_in(dir, path) ? openat(s->dir, path, O_CREAT | O_EXCL | O_CLOEXEC, 0644)
+					  : -1;
+
+		if (fd >= 0)
+			close(fd);
+	}
+	for (unsigned i = PATHS; i-- > 0;) {
+		const char *path = path_text(i);
+
+		if (is_in(dir, path) &&
+		    (unlinkat(s->dir, path, 0) == 0 || unlinkat(s->dir, path, AT_REMOVEDIR) == 0))
+			out->length++;
+	}
+	told(out, 0);
+}
+
 static int
 compare_names(const void *a, const void *b)
 {
@@ -303,8 +335,8 @@ op_act(struct side *s, const struct op *op, struct result *out)
 	    [OP_FALLOCATE] = act_handle,  [OP_COPY] = act_copy,       [OP_MAP_WRITE] = act_handle,
 	    [OP_MAP_READ] = act_handle,   [OP_FSYNC] = act_handle,    [OP_FSTAT] = act_handle,
 	    [OP_TRUNCATE] = act_truncate, [OP_READDIR] = act_readdir, [OP_UTIME] = act_utime,
-	    [OP_SETXATTR] = act_xattr,    [OP_GETXATTR] = act_xattr,  [OP_REMOVEXATTR] = act_xattr,
-	    [OP_LISTXATTR] = act_xattr,
+	    [OP_CLEAR] = act_clear,       [OP_SETXATTR] = act_xattr,  [OP_GETXATTR] = act_xattr,
+	    [OP_REMOVEXATTR] = act_xattr, [OP_LISTXATTR] = act_xattr,
 	};
 
 	*out = (struct result){0};

@@ -17,6 +17,8 @@ rnd(uint64_t *state)
 	return (uint32_t)((z ^ (z >> 31)) >> 16);
 }
 
+const unsigned directories[DIRECTORIES] = {3, 4, 11, 23}; /* d0, d1, d0/d2, d0/d2/d3 */
+
 const char *
 path_text(unsigned path)
 {
@@ -48,7 +50,7 @@ static const unsigned char weights[OP_KINDS] = {
     [OP_UNLINK] = 5,    [OP_RENAME] = 8,    [OP_LINK] = 4,     [OP_SYMLINK] = 3,
     [OP_READLINK] = 1,  [OP_MKFIFO] = 1,    [OP_READDIR] = 4,  [OP_CHMOD] = 2,
     [OP_UTIME] = 2,     [OP_SETXATTR] = 4,  [OP_GETXATTR] = 3, [OP_REMOVEXATTR] = 1,
-    [OP_LISTXATTR] = 1,
+    [OP_LISTXATTR] = 1, [OP_CLEAR] = 4,
 };
 
 bool
@@ -147,6 +149,8 @@ op_draw(uint64_t *state, bool zero_range, struct op *out)
 	    .value = rnd(state),
 	};
 	out->turn = small >> 8;
+	if (kind == OP_CLEAR)
+		out->path = directories[out->path % DIRECTORIES];
 	/* Small files and small steps are where the edges are. */
 	if (small % 2 == 0) {
 		out->offset %= 5000;
@@ -174,6 +178,7 @@ static const char *const call_names[OP_KINDS] = {
     [OP_STAT] = "lstat",
     [OP_MKDIR] = "mkdir",
     [OP_RMDIR] = "rmdir",
+    [OP_CLEAR] = "fill and clear",
     [OP_UNLINK] = "unlink",
     [OP_RENAME] = "renameat2",
     [OP_LINK] = "link",
@@ -231,6 +236,7 @@ op_print(unsigned number, const struct op *op)
 	case OP_STAT:
 	case OP_MKDIR:
 	case OP_RMDIR:
+	case OP_CLEAR:
 	case OP_UNLINK:
 	case OP_READLINK:
 	case OP_MKFIFO:

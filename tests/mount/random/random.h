@@ -31,6 +31,7 @@ enum op_kind {
 	OP_STAT,
 	OP_MKDIR,
 	OP_RMDIR,
+	OP_CLEAR, /* many removals, one after the other, in a directory that was filled for them */
 	OP_UNLINK,
 	OP_RENAME,
 	OP_LINK,
@@ -47,9 +48,12 @@ enum op_kind {
 	OP_KINDS
 };
 
-#define SLOTS     6u  /* handles */
-#define PATHS     30u /* see path_text() */
-#define XATTRS    4u
+#define SLOTS       6u  /* handles */
+#define PATHS       30u /* see path_text() */
+#define XATTRS      4u
+/* Of the paths, those that are directories if they are there. */
+#define DIRECTORIES 4u
+extern const unsigned directories[DIRECTORIES];
 #define SIZE_MAX_ (256u * 1024)
 
 struct op {

@@ -90,10 +90,8 @@ handles_agree(struct side *model, struct side *other, bool quiet)
 static bool
 listings_agree(struct side *model, struct side *other, bool quiet)
 {
-	static const unsigned dirs[] = {3, 4, 11, 23}; /* d0, d1, d0/d2, d0/d2/d3: path_text() */
-
-	for (unsigned i = 0; i < sizeof(dirs) / sizeof(*dirs); i++) {
-		struct op op = {.kind = OP_READDIR, .path = dirs[i]};
+	for (unsigned i = 0; i < DIRECTORIES; i++) {
+		struct op op = {.kind = OP_READDIR, .path = directories[i]};
 
 		if (!same(model, other, &op, "listing", quiet))
 			return false;

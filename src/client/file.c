@@ -100,10 +100,10 @@ cfs_file_flush(struct cfs_file *f, struct cfs_attr *attr, struct cfs_err *err)
 	bool has_attr = f->has_attr;
 	*attr = f->attr;
 	pthread_mutex_unlock(&f->c->lock);
-	/* What the last write answered is old when somebody else has written since. */
+	/* What the last write answered is old when somebody else has changed it since; without promises nobody would have said so. */
 	if (has_attr)
 		cfs_promise_check(f->c, attr);
-	if (has_attr && (f->c->trust == NULL || attr->promise_epoch != 0))
+	if (has_attr && attr->promise_epoch != 0)
 		return 0;
 	return cfs_getattr(f->c, f->ref, attr, err);
 }

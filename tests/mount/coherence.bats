@@ -155,3 +155,20 @@ two_mounts() {
 	rm "$T/a/alice/f"
 	[ ! -e "$T/b/alice/f" ]
 }
+
+@test "without caches, too: who has written to a file sees what others did to it since" {
+	mount_as alice "$T/m1" -o subdir=alice
+	mount_as alice "$T/m2" -o subdir=alice,attr_timeout=0,entry_timeout=0
+	python3 - "$T/m1/f" "$T/m2/f" <<'END'
+import os, sys
+other, mine = sys.argv[1:]
+fd = os.open(mine, os.O_RDWR | os.O_CREAT)
+os.write(fd, b"some bytes")
+os.fsync(fd)
+os.chmod(other, 0o600)
+assert os.fstat(fd).st_mode & 0o777 == 0o600
+os.unlink(other)
+assert os.fstat(fd).st_nlink == 0, os.fstat(fd)
+assert os.pread(fd, 100, 0) == b"some bytes"
+END
+}

@@ -256,14 +256,13 @@ leases_settled(struct cfs *c)
 bool
 leases_concern(const struct cfs *c, const struct call *look)
 {
+	unsigned op = look->op->number;
+	bool shows_rows = op == OP_LOOKUP || op == OP_READDIR;
 	uint64_t subject = 0;
-	bool shows_rows = false;
 
-	switch (look->op->number) {
+	switch (op) {
 	case OP_LOOKUP:
 	case OP_READDIR:
-		shows_rows = true;
-		/* fallthrough */
 	case OP_GETATTR:
 	case OP_NAMES:
 		/* Their first field says what they look at. */

@@ -102,7 +102,8 @@ may_take(struct session *s)
 {
 	const struct promises *p = &s->promises;
 
-	if (p->slot < 0 || s->ending || s->leases.count >= LEASES_MAX)
+	if (p->slot < 0 || s->ending || s->leases.count >= LEASES_MAX ||
+	    promise_lease_is_blamed(s->args->promises, s->me.id, now_mono_ns()))
 		return false;
 	/* A client that is still to act on a push does not know yet what is there. */
 	if (promises_renew(s) == 0 || p->pushes)

@@ -5,6 +5,9 @@
 #include "base/time.h"
 #include "server/promise_table_state.h"
 
+/* No leases for so long for a user whose lease was waited for in vain. */
+#define BLAMED_NS (10 * 60 * (uint64_t)NS_PER_S)
+
 #define ADDRESS_BITS 22u /* of process ids, see proc(5), pid_max */
 
 /* ---- slots */
@@ -63,7 +66,8 @@ vacate(struct promise_table *t, unsigned slot, uint64_t owner)
 }
 
 int
-promise_slot_take(struct promise_table *t, const struct id128 *client, uint64_t address)
+promise_slot_take(struct promise_table *t, const struct id128 *client, uint64_t user,
+		  uint64_t address)
 {
 	uint64_t serial = atomic_fetch_add(&t->s->serial, 1) + 1;
 	uint64_t mine = serial << ADDRESS_BITS | address, now = now_mono_ns();
@@ -84,6 +88,7 @@ promise_slot_take(struct promise_table *t, const struct id128 *client, uint64_t 
 		atomic_store(&s->any, 0);
 		promise_lease_end(t, i);
 		s->client = *client;
+		atomic_store(&s->user, user);
 		sweep(t, i);
 		return (int)i;
 	}
@@ -222,6 +227,27 @@ promise_holders(const struct promise_table *t, uint64_t ino, struct promise_set 
 	}
 }
 
+static uint64_t
+blame_place(uint64_t user)
+{
+	return user % PROMISE_BLAMED;
+}
+
+void
+promise_lease_blame(struct promise_table *t, uint64_t user, uint64_t now_ns)
+{
+	atomic_store(&t->s->blamed_ns[blame_place(user)], now_ns);
+}
+
+bool
+promise_lease_is_blamed(const struct promise_table *t, uint64_t user, uint64_t now_ns)
+{
+	uint64_t since = atomic_load(&t->s->blamed_ns[blame_place(user)]);
+
+	/* Of another boot it may lie ahead. */
+	return since != 0 && since <= now_ns && now_ns - since < BLAMED_NS;
+}
+
 /* ---- who looks */
 
 bool
@@ -277,6 +303,7 @@ promise_look(const struct promise_table *t, unsigned slot)
 	h.address = h.owner & ((UINT64_C(1) << ADDRESS_BITS) - 1);
 	h.until_ns = atomic_load(&s->until_ns);
 	h.client = s->client;
+	h.user = atomic_load(&s->user);
 	return h;
 }
 

@@ -13,7 +13,7 @@
 #include "base/io.h"
 #include "base/time.h"
 
-#define MAGIC        UINT64_C(0x31736f7270736663)
+#define MAGIC UINT64_C(0x31736f7270736663)
 
 /* ---- made and kept */
 
@@ -43,6 +43,7 @@ make_ghosts(struct slots *s, int64_t grace_ms)
 	if (s->magic != MAGIC) {
 		memset(s->slot, 0, sizeof(s->slot));
 		memset(s->leased, 0, sizeof(s->leased));
+		memset(s->blamed_ns, 0, sizeof(s->blamed_ns));
 	}
 	s->magic = MAGIC;
 	s->used = s->ghosts = 0;

@@ -46,6 +46,7 @@ struct promise_holder {
 	uint64_t owner; /* this very occupation of the slot; 0: nobody */
 	uint64_t address;
 	struct id128 client;
+	uint64_t user;
 	uint64_t
 	    until_ns; /* now_mono_ns() from which on nothing is trusted any more; 0: nothing is */
 };
@@ -71,10 +72,11 @@ int promise_table_join(const int fds[PROMISE_FDS], struct promise_table **out, s
 /* ---- a giver's side; own slots only */
 
 /*
- * Takes a free slot for a client; address is where messages for it go (not 0, below 2^22: a process id). The slot, or
- * CFS_EBUSY when all are taken. It begins void: promise_renew() is false until promise_revive().
+ * Takes a free slot for a client of a user's; address is where messages for it go (not 0, below 2^22: a process id). The slot,
+ * or CFS_EBUSY when all are taken. It begins void: promise_renew() is false until promise_revive().
  */
-int promise_slot_take(struct promise_table *t, const struct id128 *client, uint64_t address);
+int promise_slot_take(struct promise_table *t, const struct id128 *client, uint64_t user,
+		      uint64_t address);
 /* The client trusts nothing any more / may go on trusting until the time that was set last. */
 void promise_slot_release(struct promise_table *t, unsigned slot);
 void promise_slot_abandon(struct promise_table *t, unsigned slot);
@@ -101,6 +103,13 @@ void promise_lease_begin(struct promise_table *t, unsigned slot);
 void promise_lease_end(struct promise_table *t, unsigned slot);
 void promise_lease_note(struct promise_table *t, unsigned slot, uint64_t ino);
 void promise_lease_unnote(struct promise_table *t, unsigned slot, uint64_t ino);
+
+/*
+ * A lease of the user's was waited for until its time was over: for a while he is to have none, or others would wait again and
+ * again.
+ */
+void promise_lease_blame(struct promise_table *t, uint64_t user, uint64_t now_ns);
+bool promise_lease_is_blamed(const struct promise_table *t, uint64_t user, uint64_t now_ns);
 
 /* ---- a changer's side */
 

@@ -13,9 +13,13 @@ struct slot {
 	_Atomic uint64_t until_ns;
 	struct id128 client; /* written before until_ns is first set */
 	_Atomic uint32_t dead;
-	_Atomic uint32_t any; /* a ghost of an earlier daemon, whose bits are lost */
-	uint64_t spare[3];    /* to a cache line */
+	_Atomic uint32_t any;  /* a ghost of an earlier daemon, whose bits are lost */
+	_Atomic uint64_t user; /* whose client it is */
+	uint64_t spare[2];     /* to a cache line */
 };
+
+/* Users who share a place here are blamed for each other, which costs them speed and nothing else. */
+#define PROMISE_BLAMED 256u
 
 /* The file. */
 struct slots {
@@ -25,6 +29,7 @@ struct slots {
 	_Atomic uint32_t used, ghosts;
 	struct slot slot[PROMISE_SLOTS];
 	_Atomic uint64_t leased[PROMISE_WORDS]; /* a bit for each slot whose client has leases */
+	_Atomic uint64_t blamed_ns[PROMISE_BLAMED]; /* when a user's lease was waited for in vain */
 };
 
 struct bucket {

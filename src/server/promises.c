@@ -96,7 +96,7 @@ promises_begin(struct session *s, const struct id128 *client)
 	if (!p->bucket_rows)
 		return;
 	p->client = *client;
-	p->slot = promise_slot_take(s->args->promises, client, s->args->hub_address);
+	p->slot = promise_slot_take(s->args->promises, client, s->me.id, s->args->hub_address);
 	if (p->slot < 0)
 		log_notice("%s: no read promises: too many clients have some",
 			   s->args->peer.address);

@@ -189,7 +189,10 @@ test_silent_holder(void **state)
 	assert_int_equal(status_of(&s.b, number), 0);
 	assert_true(now_mono_ns() - began > SHORT_MS * (uint64_t)NS_PER_MS);
 	assert_int_equal(peer_lookup(&s.b, s.dir.ino, "f", &s.file), 0);
-	scene_end(&s);
+	/* Nor again: its user has none for a while, whatever his client. */
+	peer_disconnect(&s.a);
+	assert_false(lease(&s.b, s.dir.ino, 0));
+	peer_disconnect(&s.b);
 }
 
 /* A line that is lost keeps others out until the client has come back and said that it has sent everything. */

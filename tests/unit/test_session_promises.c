@@ -435,7 +435,7 @@ test_ghosts(void **state)
 	struct promise_set set = {{0}};
 
 	assert_int_equal(promise_table_new(t->path, LONG_MS, &table, NULL), 0);
-	int slot = promise_slot_take(table, &client, 7);
+	int slot = promise_slot_take(table, &client, 1, 7);
 	assert_true(slot >= 0);
 	promise_revive(table, (unsigned)slot, now_mono_ns() + 200 * (uint64_t)NS_PER_MS);
 	promise_table_free(table);

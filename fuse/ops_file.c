@@ -240,12 +240,13 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file
 {
 	struct mount *m = mount_of(req);
 	struct inode *i = handle_inode(fi);
+	/* Once it is answered the program may close, and the handle and its inode go. */
+	struct inode *held = inode_get(&m->inodes, ino);
 	bool counts = handle_of(fi)->searched;
 	uint64_t began = now_mono_ns();
 	struct pages_read r;
 	int rc = pages_read_begin(&m->pages, i, (uint64_t)off, size, &r);
 
-	(void)ino;
 	if (rc == 0) {
 		rc = handle_check(fi);
 	}
@@ -258,6 +259,7 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file
 	}
 	pages_read_end(&m->pages, &r);
 	around_read(&m->around, i, (uint64_t)off, size, now_mono_ns() - began, counts && rc == 0);
+	inode_put(&m->inodes, held);
 }
 
 static void

@@ -414,8 +414,11 @@ is_out_of_the_way(struct session *s, const struct lease_ask *a, uint64_t now)
 		return true;
 	if (!promise_is_over(t, a->slot, &a->holder, now))
 		return false;
-	log_info("%s: gave up waiting for a client with leases", s->args->peer.address);
-	promise_lease_blame(t, a->holder.user, now);
+	/* Who went, or released what he was promised, did so in time. */
+	if (now >= a->holder.until_ns) {
+		log_info("%s: gave up waiting for a client with leases", s->args->peer.address);
+		promise_lease_blame(t, a->holder.user, now);
+	}
 	return true;
 }
 

@@ -195,6 +195,25 @@ test_silent_holder(void **state)
 	peer_disconnect(&s.b);
 }
 
+/* Who releases what he was promised while somebody waits is not to blame. */
+static void
+test_released_in_time(void **state)
+{
+	struct scene s;
+	struct m_empty none = {0};
+
+	scene_begin(*state, &s, LONG_MS);
+	assert_true(lease(&s.a, s.dir.ino, 0));
+	uint64_t number = send_lookup(&s.b, s.dir.ino, "f");
+	(void)next_recall(&s.a);
+	assert_int_equal(peer_call(&s.a, OP_PROMISES_RELEASE, &none, &none, NULL), 0);
+	assert_int_equal(status_of(&s.b, number), 0);
+	peer_disconnect(&s.a);
+	assert_int_equal(peer_call(&s.b, OP_PROMISES_RELEASE, &none, &none, NULL), 0);
+	assert_true(lease(&s.b, s.dir.ino, 0));
+	peer_disconnect(&s.b);
+}
+
 /* A line that is lost keeps others out until the client has come back and said that it has sent everything. */
 static void
 test_comes_back(void **state)
@@ -227,10 +246,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_look_waits),   TEST(test_inode_waits), TEST(test_path_waits),
-	    TEST(test_changes_wait), TEST(test_refused),     TEST(test_second_is_refused),
-	    TEST(test_ends),         TEST(test_other_file),  TEST(test_silent_holder),
-	    TEST(test_comes_back),
+	    TEST(test_look_waits),   TEST(test_inode_waits),      TEST(test_path_waits),
+	    TEST(test_changes_wait), TEST(test_refused),          TEST(test_second_is_refused),
+	    TEST(test_ends),         TEST(test_other_file),       TEST(test_silent_holder),
+	    TEST(test_comes_back),   TEST(test_released_in_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,12 +86,7 @@ holder_fini(struct holder *h)
 void
 holder_note(struct mount *m, struct inode *i)
 {
-	bool open;
-
-	pthread_mutex_lock(&i->lock);
-	open = i->opens > 0;
-	pthread_mutex_unlock(&i->lock);
-	if (open && !atomic_exchange(&i->held, true)) {
+	if (inode_is_open(i) && !atomic_exchange(&i->held, true)) {
 		hold(m, i);
 	}
 }
@@ -108,15 +103,9 @@ holder_before(struct mount *m, const struct inode *dir, const char *name)
 {
 	uint64_t place = place_of(dir->ref.ino, name, strlen(name));
 	struct inode *i = place_find(&m->inodes, place, PLACE_NOW);
-	bool open = false;
 
-	if (i != NULL) {
-		pthread_mutex_lock(&i->lock);
-		open = i->opens > 0;
-		pthread_mutex_unlock(&i->lock);
-	}
 	/* Again for each name: it may be the last one. */
-	if (open) {
+	if (i != NULL && inode_is_open(i)) {
 		holder_hold(m, i);
 	}
 	inode_put(&m->inodes, i);

@@ -121,6 +121,17 @@ inode_open(struct cfs *c, struct inode *i, const struct cfs_attr *a, bool writab
 }
 
 bool
+inode_is_open(struct inode *i)
+{
+	bool open;
+
+	pthread_mutex_lock(&i->lock);
+	open = i->opens > 0;
+	pthread_mutex_unlock(&i->lock);
+	return open;
+}
+
+bool
 inode_share(struct inode *i)
 {
 	bool open;

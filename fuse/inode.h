@@ -97,6 +97,8 @@ struct inode *inode_get(struct inodes *t, uint64_t id);
 /* The entry for an inode, made if need be; NULL without memory. */
 struct inode *inode_obtain(struct inodes *t, struct cfs_ref ref);
 void inode_put(struct inodes *t, struct inode *i);
+/* Whether a handle of this mount has it open. */
+bool inode_is_open(struct inode *i);
 /* Calls each() with the inodes that are open, one after the other and without a lock. */
 void inodes_each_open(struct inodes *t, void (*each)(void *arg, struct inode *i), void *arg);
 /* What a call to the server needs: number and generation; generation 0 (STALE there) if the kernel was never given it. */

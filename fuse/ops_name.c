@@ -311,15 +311,10 @@ removed_ahead(struct mount *m, const struct name_change *n, bool directory)
 {
 	bool many = name_removals(m);
 	struct inode *i = place_find(&m->inodes, place_in(n), PLACE_NOW);
-	bool done = false, open = false;
+	bool done = false;
 
 	atomic_store(&m->removed_ns, now_mono_ns());
-	if (i != NULL && !directory) {
-		pthread_mutex_lock(&i->lock);
-		open = i->opens > 0;
-		pthread_mutex_unlock(&i->lock);
-	}
-	if (i != NULL && !open) {
+	if (i != NULL && (directory || !inode_is_open(i))) {
 		done = cfs_unlink_ahead(m->c, n->dir->ref, n->name, directory, i->ref.ino);
 	}
 	if (done) {

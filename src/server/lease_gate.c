@@ -273,6 +273,7 @@ lease_gate_holds(struct session *s, const struct op_desc *op, const union m_any 
 {
 	struct promise_table *t = s->args->promises;
 	struct promise_set set = {{0}};
+	int slot = -1;
 	bool holds = false;
 
 	s->gate.ticket = 0;
@@ -282,16 +283,10 @@ lease_gate_holds(struct session *s, const struct op_desc *op, const union m_any 
 		add_change(s, op->number, req, &set);
 	else
 		add_look(s, op->number, req, &set);
-	for (unsigned slot = 0; slot < PROMISE_SLOTS; slot++) {
-		if (slot % 64 == 0 && set.bits[slot / 64] == 0) {
-			slot += 63;
-			continue;
-		}
-		/* What an earlier connection of the same client did it knows itself. */
-		if ((int)slot == s->promises.slot || !(set.bits[slot / 64] >> slot % 64 & 1) ||
-		    !promise_is_others(t, slot, &s->promises.client))
-			continue;
-		ask(s, slot);
+	/* What an earlier connection of the same client did it knows itself. */
+	while ((slot = promise_next_other(t, &set, (unsigned)(slot + 1), s->promises.slot,
+					  &s->promises.client)) >= 0) {
+		ask(s, (unsigned)slot);
 		holds = true;
 	}
 	return holds;

@@ -166,16 +166,7 @@ is_known_to_others(struct session *s, uint64_t ino)
 
 	promise_holders(t, ino, &set);
 	promise_lease_holders(t, ino, &set);
-	for (unsigned slot = 0; slot < PROMISE_SLOTS; slot++) {
-		if (slot % 64 == 0 && set.bits[slot / 64] == 0) {
-			slot += 63;
-			continue;
-		}
-		if ((int)slot != s->promises.slot && (set.bits[slot / 64] >> slot % 64 & 1) &&
-		    promise_is_others(t, slot, &s->promises.client))
-			return true;
-	}
-	return false;
+	return promise_next_other(t, &set, 0, s->promises.slot, &s->promises.client) >= 0;
 }
 
 static bool

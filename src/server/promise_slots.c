@@ -326,13 +326,27 @@ promise_is_over(struct promise_table *t, unsigned slot, const struct promise_hol
 	return true;
 }
 
-bool
-promise_is_others(struct promise_table *t, unsigned slot, const struct id128 *client)
+static bool
+is_others(struct promise_table *t, unsigned slot, const struct id128 *client)
 {
 	struct promise_holder h = promise_look(t, slot);
 
 	return h.owner != 0 && h.until_ns != 0 && !id128_equal(&h.client, client) &&
 	       !promise_is_over(t, slot, &h, now_mono_ns());
+}
+
+int
+promise_next_other(struct promise_table *t, const struct promise_set *set, unsigned from, int own,
+		   const struct id128 *client)
+{
+	for (unsigned slot = from; slot < PROMISE_SLOTS; slot++) {
+		if (slot % 64 == 0 && set->bits[slot / 64] == 0)
+			slot += 63;
+		else if ((set->bits[slot / 64] & bit_of(slot)) && (int)slot != own &&
+			 is_others(t, slot, client))
+			return (int)slot;
+	}
+	return -1;
 }
 
 void

@@ -123,8 +123,9 @@ bool promise_lease_is_on(const struct promise_table *t, unsigned slot);
 bool promise_leases_others(const struct promise_table *t, int slot);
 void promise_lease_holders(const struct promise_table *t, uint64_t ino, struct promise_set *set);
 void promise_lease_everybody(const struct promise_table *t, struct promise_set *set);
-/* Whether somebody other than that client is in the slot, who may still trust something. */
-bool promise_is_others(struct promise_table *t, unsigned slot, const struct id128 *client);
+/* The first slot of the set from `from` on, not own (-1: none), with another client in it who may still trust something; or -1. */
+int promise_next_other(struct promise_table *t, const struct promise_set *set, unsigned from,
+		       int own, const struct id128 *client);
 /* Who is in the slot. */
 struct promise_holder promise_look(const struct promise_table *t, unsigned slot);
 /*

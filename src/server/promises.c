@@ -374,12 +374,7 @@ is_leased(struct session *s, uint64_t ino)
 	if (!promise_leases_others(t, s->promises.slot))
 		return false;
 	promise_lease_holders(t, ino, &set);
-	for (unsigned slot = 0; slot < PROMISE_SLOTS; slot++) {
-		if ((int)slot != s->promises.slot && (set.bits[slot / 64] >> slot % 64 & 1) &&
-		    promise_is_others(t, slot, &s->promises.client))
-			return true;
-	}
-	return false;
+	return promise_next_other(t, &set, 0, s->promises.slot, &s->promises.client) >= 0;
 }
 
 void
